@@ -1,0 +1,142 @@
+"""Who is where: members of groups, holders of VIPs and seats, firewall rules of a host. Pure functions, no I/O."""
+
+from __future__ import annotations
+
+import ipaddress
+
+# Group names of the service catalogue that are not inventory groups.
+ANY = "any"
+ADMIN = "admin"
+ALL = "all"
+
+
+def members(names, hostvars, domain):
+    """Describe hosts the way roles take them.
+
+    :param names: host names (list of str); hosts without a ``mail_address`` are left out, they have no service address.
+    :param hostvars: mapping of host name to its variables.
+    :param domain: DNS domain of the nodes (str).
+    :returns: list of ``{name, address, fqdn}`` in the order given; ``address6`` too where the host has one.
+    """
+    result = []
+    for name in names:
+        variables = hostvars[name]
+        if "mail_address" not in variables:
+            continue
+        member = {"name": name, "address": variables["mail_address"], "fqdn": f"{name}.{domain}"}
+        if variables.get("mail_address6"):
+            member["address6"] = variables["mail_address6"]
+        result.append(member)
+    return result
+
+
+def members_of_seats(seats, domain):
+    """Describe seats as hosts-file entries.
+
+    :param seats: list of ``{name, address, ...}``.
+    :param domain: DNS domain of the nodes (str).
+    :returns: list of ``{name, address, fqdn}``.
+    """
+    return [{"name": seat["name"], "address": seat["address"], "fqdn": f"{seat['name']}.{domain}"} for seat in seats]
+
+
+def seat_holders(seats, mailservers):
+    """Give every seat its mailservers in order of preference.
+
+    Preferred holders go round robin. The other holders of a seat are the remaining mailservers, rotated by one more step
+    each time a mailserver is first again, so that the seats of a dead node fall to different survivors (chained
+    declustering; Hsiao and DeWitt, "Chained Declustering", ICDE 1990, spreads only to one neighbour: with seats
+    outnumbering nodes the rotation spreads to all).
+
+    :param seats: list of ``{name, address, vrid}``; ``holders`` (list of host names) overrides the computed order.
+    :param mailservers: host names (list of str) in inventory order.
+    :returns: the seats, each with ``holders``.
+    """
+    count = len(mailservers)
+    result = []
+    for index, seat in enumerate(seats):
+        if seat.get("holders"):
+            holders = list(seat["holders"])
+        elif not count:
+            holders = []
+        else:
+            first = index % count
+            others = [mailservers[(first + step) % count] for step in range(1, count)]
+            turn = (index // count) % len(others) if others else 0
+            holders = [mailservers[first]] + others[turn:] + others[:turn]
+        result.append(dict(seat, holders=holders))
+    return result
+
+
+def vip_holders(vips, loadbalancers):
+    """Give every service VIP its loadbalancers in order: the preferred one, then the others.
+
+    :param vips: list of ``{name, address, vrid, prefers}``.
+    :param loadbalancers: host names (list of str).
+    :returns: the VIPs, each with ``holders``.
+    """
+    result = []
+    for vip in vips:
+        rest = [name for name in loadbalancers if name != vip["prefers"]]
+        result.append(dict(vip, holders=[vip["prefers"]] + rest))
+    return result
+
+
+def _addresses(groups_from, groups, hostvars, admin_networks):
+    """Return the source addresses of catalogue groups, or None where anybody may come."""
+    found = []
+    for group in groups_from:
+        if group == ANY:
+            return None
+        if group == ADMIN:
+            found.extend(admin_networks)
+            continue
+        for name in groups.get(group, []):
+            for key in ("mail_address", "mail_address6"):
+                if hostvars[name].get(key):
+                    found.append(hostvars[name][key])
+    return list(dict.fromkeys(found))
+
+
+def firewall_rules(catalogue, host, groups, hostvars, admin_networks):
+    """Select from the service catalogue what this host lets in.
+
+    :param catalogue: list of ``{name, from, to, ports, protocol}``; ``from`` holds inventory groups, ``any`` or ``admin``,
+        ``to`` inventory groups or ``all``.
+    :param host: name of the host (str).
+    :param groups: mapping of group name to host names.
+    :param hostvars: mapping of host name to its variables.
+    :param admin_networks: networks (CIDR) that ``admin`` stands for.
+    :returns: list of ``{name, protocol, ports, sources4, sources6}``; both source lists empty means anybody. A service whose
+        sources resolve to nobody is left out, never opened to all.
+    """
+    rules = []
+    for service in catalogue:
+        if not any(group == ALL or host in groups.get(group, []) for group in service["to"]):
+            continue
+        sources = _addresses(service["from"], groups, hostvars, admin_networks)
+        if sources == []:
+            continue
+        networks = [ipaddress.ip_network(source, strict=False) for source in sources or []]
+        rules.append({
+            "name": service["name"],
+            "protocol": service.get("protocol", "tcp"),
+            "ports": list(service.get("ports", [])),
+            "sources4": [str(network.with_prefixlen) for network in networks if network.version == 4],
+            "sources6": [str(network.with_prefixlen) for network in networks if network.version == 6],
+        })
+    return rules
+
+
+def endpoints(hosts, ports, server_name=None):
+    """Combine hosts with ports into endpoints for the module certificate_served_info.
+
+    :param hosts: list of ``{name, address, fqdn}``.
+    :param ports: list of ``{port, starttls, proxy}``; the last two may be absent.
+    :param server_name: name that all certificates must be valid for (str); each host's ``fqdn`` unless given.
+    :returns: list with one dictionary per host and port.
+    """
+    return [
+        dict(port, name=host["name"], address=host["address"], server_name=server_name or host["fqdn"])
+        for host in hosts for port in ports
+    ]
