@@ -1,6 +1,7 @@
 """Mailboxes: IMAP, POP3, Sieve, and how soon a delivery is seen."""
 
 import base64
+import concurrent.futures
 import imaplib
 import re
 import ssl
@@ -63,6 +64,19 @@ def test_idle_sees_a_delivery_within_a_second(site):
         while not client.readline().startswith(b"i OK"):
             pass
     assert seen < 1, f"seen after {seen:.2f} s"
+
+
+def test_a_fast_client_gets_every_answer(site):
+    """Both directions at once, as fast as it goes: proxied sessions have hung for good here (roles/dovecot, proxy_no_multiplex)."""
+    users = sorted(site.passwords)
+
+    def talk(number):
+        with site.imap(users[number % len(users)], number % 2) as client:
+            for _ in range(5):
+                assert client.uid("SEARCH", "HEADER", "Message-ID", "nowhere")[0] == "OK"
+
+    with concurrent.futures.ThreadPoolExecutor(len(users)) as pool:
+        list(pool.map(talk, range(120)))
 
 
 class ManageSieve:
