@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from ansible_collections.mail.ha.plugins.module_utils import maintenance
 
 PROGRAM = Path(__file__).resolve().parents[2] / "roles/node_agent/files/maintenance"
 
@@ -122,3 +123,8 @@ def test_a_state_that_makes_no_sense_changes_nothing(program, monkeypatch, capsy
     assert run(program, monkeypatch, capsys, tmp_path, "sync")[0] == 1
     assert (tmp_path / "run/weight").read_text(encoding="ascii") == "-250\n"
     assert run(program, monkeypatch, capsys, tmp_path, "exit")[0] == 0
+
+
+def test_the_module_that_uses_the_switch_knows_its_numbers(program):
+    assert maintenance.WEIGHTS == program.WEIGHTS
+    assert maintenance.STATES == program.STATES

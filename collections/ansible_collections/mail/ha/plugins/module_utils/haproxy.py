@@ -95,8 +95,8 @@ def servers(stat, state):
             'usable': status in ('UP', 'no check') and row['weight'] != '0',
             'admin': admin.get((row['pxname'], row['svname']), 'ready'),
             'tracks': row['tracked'],
-            'check': source['check_status'],
-            'agent': source['agent_status'],
+            'check': source['check_status'].lstrip('* '),
+            'agent': source['agent_status'].lstrip('* '),
             'reason': _reason(source),
             'sessions': int(row['scur']),
             'last_change': int(row['lastchg'] or 0),
@@ -105,9 +105,9 @@ def servers(stat, state):
 
 
 def _reason(row):
-    """What the check and the agent last said about a server, in one line."""
-    check = ' '.join(row[key] for key in ('check_status', 'check_desc', 'last_chk') if row[key])
-    agent = ' '.join(row[key] for key in ('agent_status', 'last_agt') if row[key])
+    """What the check and the agent last said about a server, in one line. An asterisk in front of a status says that the next is running."""
+    check = ' '.join(row[key] for key in ('check_status', 'check_desc', 'last_chk') if row[key]).lstrip('* ')
+    agent = ' '.join(row[key] for key in ('agent_status', 'last_agt') if row[key]).lstrip('* ')
     return '; '.join(part for part in ('check ' + check if check else '', 'agent ' + agent if agent else '') if part)
 
 

@@ -41,22 +41,19 @@ def own_macs(links):
 
 
 def problems(instances):
-    """Sentences about what is wrong on one node, from what it says itself."""
-    result = []
+    """Sentences about what is wrong on one node, from what it says itself; one for each kind, with all that it is true of."""
+    kinds = {}
     for entry in instances:
         if entry['good']:
             continue
-        place = '%(name)s (%(address)s)' % entry
         if entry['state'] not in ('MASTER', 'BACKUP'):
-            result.append('%s: its state here is %s, expected MASTER or BACKUP. journalctl -u keepalived names the check that fails.'
-                          % (place, entry['state']))
+            kind = 'keepalived is in state %s, expected MASTER or BACKUP. journalctl -u keepalived names the check that fails' % entry['state']
         elif entry['address_present']:
-            result.append('%s: its address is on an interface here, though its state is %s. Look at: ip address; journalctl -u keepalived.'
-                          % (place, entry['state']))
+            kind = 'the address is on an interface, though the state is %s. Look at: ip address; journalctl -u keepalived' % entry['state']
         else:
-            result.append('%s: its state here is MASTER, but its address is on no interface. Look at: ip address; journalctl -u keepalived.'
-                          % place)
-    return result
+            kind = 'the state is MASTER, but the address is on no interface. Look at: ip address; journalctl -u keepalived'
+        kinds.setdefault(kind, []).append('%(name)s (%(address)s)' % entry)
+    return ['%s: %s.' % (', '.join(names), kind) for kind, names in kinds.items()]
 
 
 def rivals(seen, held):
@@ -78,7 +75,7 @@ def rivals(seen, held):
 def _claims(reports, entry):
     """Hosts that say of themselves that they hold ``entry``: MASTER, or with its address on an interface."""
     return [
-        host for host in sorted(reports) for instance in reports[host].get('instances', [])
+        host for host in sorted(reports) for instance in reports[host]['instances']
         if instance['name'] == entry['name'] and (instance['state'] == 'MASTER' or instance['address_present'])
     ]
 
@@ -87,7 +84,7 @@ def _answers(reports, address, claims):
     """Return (MACs that answer, hosts that asked and do not claim the address themselves)."""
     macs, witnesses = set(), []
     for host in sorted(reports):
-        for neighbour in reports[host].get('neighbours', []):
+        for neighbour in reports[host]['neighbours']:
             if ipaddress.ip_address(neighbour['address']) == address:
                 macs.update(neighbour['macs'])
                 if host not in claims:
@@ -95,51 +92,49 @@ def _answers(reports, address, claims):
     return sorted(macs), witnesses
 
 
-def _judge(entry, reports, owners):
-    """Return (the one holder or None, sentences) for one entry of ``expected``."""
+def _judge(entry, text, reports, owners):
+    """Return the sentence about one address of ``entry``, or None when it has one holder in every respect.
+
+    :param entry: expected.
+    :param text: its ``address`` or its ``address6``.
+    :param owners: {MAC: host} of all hosts that reported.
+    """
     claims = _claims(reports, entry)
-    place = '%(name)s (%(address)s)' % entry
-    sentences = []
+    macs, witnesses = _answers(reports, ipaddress.ip_address(text), claims)
+    place = '%s (%s)' % (entry['name'], text)
+    who = ', '.join(claims) if claims else 'none of ' + ', '.join(entry['holders'])
+    said = who + (' say that they hold it' if len(claims) > 1 else ' says that it holds it')
+    seen = ', '.join('%s (%s)' % (owners.get(mac, 'a host that gave no report'), mac) for mac in macs)
+    if len(claims) > 1 or len(macs) > 1:
+        return ('%s has %d holders: %s, and %s answer for it to neighbours. Look whether VRRP passes between them; '
+                'if it does, restart keepalived where the address must go.'
+                % (place, max(len(claims), len(macs)), said, seen or 'none'))
+    if not claims and macs:
+        return '%s: %s, but %s answers for it. Take the address away there.' % (place, said, seen)
     if not claims:
-        silent = [host for host in entry['holders'] if host not in reports]
-        sentences.append('%s has no holder: none of %s says that it holds it%s. Look at keepalived there.' % (
-            place, ', '.join(entry['holders']), ', and %s gave no report' % ', '.join(silent) if silent else ''))
-    elif len(claims) > 1:
-        sentences.append('%s has %d holders: %s each say that they hold it. Look whether VRRP passes between them.'
-                         % (place, len(claims), ', '.join(claims)))
-    agreed = True
-    for text in [entry['address']] + [entry[key] for key in ('address6',) if entry.get(key)]:
-        address = ipaddress.ip_address(text)
-        macs, witnesses = _answers(reports, address, claims)
-        seen = ['%s (%s)' % (mac, owners.get(mac, 'no host that reported')) for mac in macs]
-        named = place if text == entry['address'] else '%s (%s)' % (entry['name'], text)
-        if len(macs) > 1:
-            sentences.append('%s: %d hosts answer for it to their neighbours: %s. One of them must let go: restart keepalived there.'
-                             % (named, len(macs), ', '.join(seen)))
-        elif macs and not claims:
-            sentences.append('%s: no host says that it holds it, but %s answers for it. Take the address away there.' % (named, seen[0]))
-        elif macs and len(claims) == 1 and owners.get(macs[0]) != claims[0]:
-            sentences.append('%s: %s says that it holds it, but %s answers for it. Look at: ip address, on both.'
-                             % (named, claims[0], seen[0]))
-        elif claims and not macs and witnesses:
-            sentences.append('%s: %s says that %s, but nobody answers for it to %s. Look whether frames pass between them.'
-                             % (named, ', '.join(claims), 'it holds it' if len(claims) == 1 else 'they hold it', ', '.join(witnesses)))
-        elif not witnesses:
-            sentences.append('%s: no neighbour asked who answers for it. Run vrrp_info with this address on a host that does not hold it.'
-                             % named)
-        agreed = agreed and len(macs) == 1
-    return (claims[0] if len(claims) == 1 and agreed and not sentences else None), sentences
+        return '%s has no holder: %s%s. Look at keepalived there.' % (
+            place, said, ', and nobody answers for it' if witnesses else '')
+    if macs and owners.get(macs[0]) != claims[0]:
+        return '%s: %s, but %s answers for it. Look at: ip address, on both.' % (place, said, seen)
+    if not witnesses:
+        return '%s: %s, but no other host was asked who answers. Run vrrp_info with arp on one, too.' % (place, said)
+    if not macs:
+        return '%s: %s, but nobody answers for it to %s. Look whether frames pass between them.' % (
+            place, said, ', '.join(witnesses))
+    return None
 
 
 def verdict(reports, expected):
     """Judge whether each address has exactly one holder, as the nodes say and as their neighbours see it, and whether these agree.
 
-    :param reports: {host: report} of every host that answered. A host that is missing is not known to hold nothing.
+    :param reports: {host: report}. A host that is missing, or whose module failed, is not known to hold nothing.
     :param expected: list of expected.
     :returns: ``{holders: {name: host or None}, preferred: bool, problems: [str]}``. A holder is named only where everything agrees;
-        ``preferred`` says whether each is the first of its holders. Problems hold what :func:`problems` says of single nodes, too.
+        ``preferred`` says whether each is the first of its holders, which is no problem in itself. Problems hold what :func:`problems`
+        says of single nodes, too, so that a module's own ones need not be added.
     """
-    owners = {mac: host for host in reports for mac in reports[host].get('macs', {})}
+    reports = {host: report for host, report in reports.items() if 'instances' in report}
+    owners = {mac: host for host in reports for mac in reports[host]['macs']}
     holders, sentences = {}, []
     hosts = dict.fromkeys(host for entry in expected for host in entry['holders'])
     for host in hosts:
@@ -148,15 +143,17 @@ def verdict(reports, expected):
             sentences.append('%s gave no report: whether it holds %s is not known. Look whether the host is up and can be reached.'
                              % (host, ', '.join(names)))
             continue
-        known = [instance['name'] for instance in reports[host].get('instances', [])]
+        known = [instance['name'] for instance in reports[host]['instances']]
         missing = [name for name in names if name not in known]
         if missing:
             sentences.append('%s: keepalived there does not know %s, of which it should be one of the holders. Run site.yml for it.'
                              % (host, ', '.join(missing)))
-        sentences.extend('%s: %s' % (host, sentence) for sentence in problems(reports[host].get('instances', [])))
+        sentences.extend('%s: %s' % (host, sentence) for sentence in problems(reports[host]['instances']))
     for entry in expected:
-        holders[entry['name']], found = _judge(entry, reports, owners)
-        sentences.extend(found)
+        found = [_judge(entry, entry[key], reports, owners) for key in ('address', 'address6') if entry.get(key)]
+        claims = _claims(reports, entry)
+        holders[entry['name']] = claims[0] if claims and not any(found) else None
+        sentences.extend(sentence for sentence in found if sentence)
     return {
         'holders': holders,
         'preferred': all(holders[entry['name']] == entry['holders'][0] for entry in expected),

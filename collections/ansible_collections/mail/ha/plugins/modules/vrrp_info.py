@@ -139,7 +139,7 @@ problems:
   returned: always
   type: list
   elements: str
-  sample: ["seat01 (192.0.2.201): its state here is FAULT, expected MASTER or BACKUP. journalctl -u keepalived names the check that fails."]
+  sample: ["seat01 (192.0.2.201): keepalived is in state FAULT, expected MASTER or BACKUP. journalctl -u keepalived names the check that fails."]
 '''
 
 import json
