@@ -36,15 +36,16 @@ def place(address, links):
 
     :param address: IPv4 or IPv6 address (str).
     :param links: what ``ip -json address`` says, as data.
-    :raises NeighbourError: when no interface has an address in a network with it. A /32 or /128, as keepalived adds them, is no network.
+    :raises NeighbourError: when no interface has an address in a network with it. A /32 or /128, as keepalived adds them, is no network,
+        and a link-local one is the same on every interface.
     """
     wanted = ipaddress.ip_address(address)
     for link in links:
         if link.get('link_type') != 'ether':
             continue
         for entry in link.get('addr_info', []):
-            interface = ipaddress.ip_interface('%s/%d' % (entry['local'], entry['prefixlen'])) if 'local' in entry else None
-            if interface and interface.network.num_addresses > 1 and interface.ip != wanted and wanted in interface.network:
+            own = ipaddress.ip_interface('%(local)s/%(prefixlen)d' % entry)
+            if own.network.num_addresses > 1 and own.ip != wanted and wanted in own.network and not own.is_link_local:
                 return link['ifname'], link['address'], entry['local']
     raise NeighbourError('%s is in no network of this host, so there is no neighbour to ask for it' % address)
 

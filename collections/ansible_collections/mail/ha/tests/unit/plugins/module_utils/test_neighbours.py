@@ -107,6 +107,7 @@ def test_all_answers_are_kept_for_both_families():
     assert len(sent) == 3 * neighbours.REPEATS
 
 
-def test_an_address_of_another_network_is_refused_before_anything_is_sent():
-    with pytest.raises(neighbours.NeighbourError, match='203.0.113.9 is in no network of this host'):
-        neighbours.ask(['192.0.2.201', '203.0.113.9'], LINKS, 0.03, wire=None)
+@pytest.mark.parametrize('address', ['203.0.113.9', '2001:db8:1::1', 'fe80::ff:fe00:21'])
+def test_an_address_of_another_network_is_refused_before_anything_is_sent(address):
+    with pytest.raises(neighbours.NeighbourError, match=address + ' is in no network of this host'):
+        neighbours.ask(['192.0.2.201', address], LINKS, 0.03, wire=None)
