@@ -125,6 +125,15 @@ def test_derived_the_node_and_its_neighbours_disagree(reports):
     assert told['holders']['seat01'] is None
 
 
+def test_derived_a_stranger_answers_besides_the_holder(reports):
+    answers(reports, 'seat01')[0]['macs'].append('02:00:00:00:00:99')
+    told = vrrp.verdict(reports, EXPECTED)
+    assert told['holders']['seat01'] is None
+    assert told['problems'] == [
+        'seat01 (10.77.1.201) has 2 holders: mail1 says that it holds it, and a host that gave no report (02:00:00:00:00:99), mail1 (%s) answer '
+        'for it to neighbours. Look whether VRRP passes between them; if it does, restart keepalived where the address must go.' % MAIL1]
+
+
 def test_derived_a_holder_that_nobody_hears(reports):
     for entry in answers(reports, 'seat01'):
         entry['macs'] = []
