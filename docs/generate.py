@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Fill the tables of variables in roles/*/README.md from the argument specs and defaults of the roles.
+"""Fill the tables of variables in roles/*/README.md from the argument specs and defaults of the roles, and the table of
+docs/objectives.md from the default objectives.
 
     docs/generate.py           write what has changed
     docs/generate.py --check   write nothing, list what is out of date, exit 1 if anything is
@@ -11,6 +12,7 @@ the options of the entry point NAME of the spec; without a name, those of all en
 from __future__ import annotations
 
 import argparse
+import functools
 import re
 import sys
 from pathlib import Path
@@ -19,7 +21,11 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = re.compile(r"^<!-- variables(?: (?P<entry>\w+))? -->\n.*?^<!-- /variables -->$", re.MULTILINE | re.DOTALL)
+OBJECTIVES = re.compile(r"(?<=^<!-- objectives -->\n).*?(?=^<!-- /objectives -->$)", re.MULTILINE | re.DOTALL)
 LONGEST_DEFAULT = 100
+
+sys.path.append(str(ROOT / "collections"))
+from ansible_collections.mail.ha.plugins.module_utils import objectives  # noqa: E402  pylint: disable=wrong-import-position
 
 
 def load(path: Path) -> dict:
@@ -85,20 +91,28 @@ def render_readme(text: str, specs: dict, defaults: dict) -> str:
     return TABLE.sub(table, text)
 
 
+def render_objectives(text: str) -> str:
+    """The page with its tables filled: what the default objectives come to."""
+    return OBJECTIVES.sub(lambda _: "\n".join(["", *objectives.table(objectives.derive()), "", ""]), text)
+
+
 def main(arguments: list[str]) -> int:
     """Write or check; returns the exit code."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="write nothing, exit 1 if a README is out of date")
+    parser.add_argument("--check", action="store_true", help="write nothing, exit 1 if a page is out of date")
     check = parser.parse_args(arguments).check
-    stale = []
+    pages = {ROOT / "docs/objectives.md": render_objectives}
     for readme in sorted(ROOT.glob("roles/*/README.md")):
-        role = readme.parent
-        text = readme.read_text(encoding="utf-8")
-        fresh = render_readme(text, load(role / "meta/argument_specs.yml").get("argument_specs", {}), load(role / "defaults/main.yml"))
+        specs = load(readme.parent / "meta/argument_specs.yml").get("argument_specs", {})
+        pages[readme] = functools.partial(render_readme, specs=specs, defaults=load(readme.parent / "defaults/main.yml"))
+    stale = []
+    for page, render in pages.items():
+        text = page.read_text(encoding="utf-8")
+        fresh = render(text)
         if fresh != text:
-            stale.append(str(readme.relative_to(ROOT)))
+            stale.append(str(page.relative_to(ROOT)))
             if not check:
-                readme.write_text(fresh, encoding="utf-8")
+                page.write_text(fresh, encoding="utf-8")
     for name in stale:
         print(f"{name}: {'out of date, run `make docs`' if check else 'written'}")
     return 1 if check and stale else 0

@@ -149,6 +149,35 @@ def test_templates_and_variables_of_roles_and_secrets(site):
     assert "0123456789abcdef" not in run.stdout
 
 
+def test_objectives_and_a_timer_set_by_hand(site):
+    (site.inventory / "group_vars/loadbalancers").mkdir()
+    site.file("group_vars/loadbalancers/keepalived.yml").write_text("keepalived_advert_interval: 3\n", encoding="utf-8")
+    with site.file("group_vars/all/site.yml").open("a", encoding="utf-8") as file:
+        file.write("mail_objectives: {rto: {directory_write: 10}, rpo: {queue: 0}}\n")
+    run = site.check()
+    assert run.returncode == 2
+    text = words(run)
+    assert "The inventory has 3 errors; no host was touched." in text
+    assert "keepalived_advert_interval: set in " in text and "keepalived.yml:1, expected no value, for it is derived" in text
+    assert "mail_objectives.rto.directory_write: 10 s asked, but " in text
+    assert "mail_objectives.rpo.queue: 0 s asked, but " in text
+
+
+def test_show_objectives(site):
+    table = site.play(ROOT / "playbooks/show-objectives.yml")
+    assert table.returncode == 0, table.stdout
+    assert "| loadbalancer-cut | smtp, submission | 0.9 s |" in table.stdout
+    site.environment["ANSIBLE_CALLBACK_RESULT_FORMAT"] = "json"
+    shown = site.play(ROOT / "playbooks/show-objectives.yml", "-e", "show_objectives_format=json", "-e", '{"mail_objectives": {"rto": {"imap": 10}}}')
+    assert shown.returncode == 0, shown.stdout
+    assert '"mail_store_gluster_ping_timeout": 7' in shown.stdout
+    refused = site.play(ROOT / "playbooks/show-objectives.yml", "-e", '{"mail_objectives": {"rto": {"directory_write": 10}}}')
+    assert refused.returncode == 2
+    assert "mail_objectives.rto.directory_write: 10 s asked, but postgresql-leader-cut takes 28.5 s" in words(refused)
+    assert site.play(ROOT / "playbooks/show-objectives.yml", "-e", "show_objectives_format=xml").returncode == 2
+    assert not site.touched.exists()
+
+
 def test_certificate_that_is_not_there(site):
     with site.file("group_vars/all/site.yml").open("a", encoding="utf-8") as file:
         file.write('mail_service_certificate_file: "{{ inventory_dir }}/files/mail.pem"\n')

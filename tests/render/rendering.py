@@ -9,15 +9,16 @@ from pathlib import Path
 import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
+from ansible_collections.mail.ha.plugins.module_utils.objectives import derive
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def render(role, template, variables, host="lb1"):
-    """The text that Ansible's template module makes for `host` from the role's defaults and `variables`."""
+    """The text that Ansible's template module makes for `host` from the role's defaults, the derived timers and `variables`."""
     loader = DataLoader()
     files = [ROOT / "roles" / role / name / "main.yml" for name in ("defaults", "vars")]
-    known = {"inventory_hostname": host, "ansible_managed": "by a test", "ansible_facts": {}}
+    known = {"inventory_hostname": host, "ansible_managed": "by a test", "ansible_facts": {}} | derive()["timers"]
     for file in files:
         known |= loader.load_from_file(str(file), trusted_as_template=True) if file.exists() else {}
     text = (ROOT / "roles" / role / "templates" / template).read_text(encoding="utf-8")

@@ -190,13 +190,20 @@ def _differ(first, second, name):
 
 
 def _defined(raw):
-    """``{variable: {hosts, origin}}`` of everything that hosts have."""
+    """``{variable: {hosts, origin, origins}}`` of everything that hosts have.
+
+    ``origin`` is where the name was first written, ``origins`` are those of all values: a name that several files set
+    keeps the place of the first.
+    """
     result = {}
     for host, variables in raw.items():
         for name, value in variables.items():
-            entry = result.setdefault(str(name), {'hosts': [], 'origin': ''})
+            entry = result.setdefault(str(name), {'hosts': [], 'origin': '', 'origins': []})
             entry['hosts'].append(host)
             entry['origin'] = entry['origin'] or _origin(name) or _origin(value)
+            origin = _origin(value) or _origin(name)
+            if origin and origin not in entry['origins']:
+                entry['origins'].append(origin)
     return result
 
 

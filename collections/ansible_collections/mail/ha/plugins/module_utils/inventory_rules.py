@@ -3,7 +3,7 @@
 """All rules for an inventory, in one pure function: what a run of Ansible would stumble over later, said at once.
 
 The themes have modules of their own: ``inventory_variables``, ``inventory_names``, ``inventory_addresses``,
-``inventory_topology``, ``inventory_certificates``, and ``addresses`` for domains, accounts and aliases.
+``inventory_topology``, ``inventory_certificates``, ``objectives``, and ``addresses`` for domains, accounts and aliases.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from ansible_collections.mail.ha.plugins.module_utils import (
     inventory_names,
     inventory_topology,
     inventory_variables,
+    objectives,
 )
 from ansible_collections.mail.ha.plugins.module_utils.addresses import check_accounts, check_aliases, check_domains
 from ansible_collections.mail.ha.plugins.module_utils.inventory_certificates import check_service_certificate
-from ansible_collections.mail.ha.plugins.module_utils.inventory_finding import ERROR, finding, finding_from_sentence
+from ansible_collections.mail.ha.plugins.module_utils.inventory_finding import ERROR, enumerate_names, finding, finding_from_sentence
 
 # Oldest versions on the control node that the playbooks are tested with.
 PYTHON_MIN = (3, 11)
@@ -41,7 +42,7 @@ def check_inventory(data):
         - ``groups``: ``{group: [host]}``
         - ``values``: ``{variable: value}`` of the site variables (templated, plain types)
         - ``variants``: ``[{variable: value}]``, further values of the variables in ``PER_SITE``
-        - ``defined``: ``{variable: {'hosts': [host], 'origin': str}}`` of all variables
+        - ``defined``: ``{variable: {'hosts': [host], 'origin': str, 'origins': [str]}}`` of all variables, with ``file:line``
         - ``differing``: ``{variable: [host, host]}``
         - ``unreadable``: ``[{'variable': str, 'host': str, 'reason': str}]``
         - ``site_options``, ``role_options``: ``{variable: option}`` of the argument specs
@@ -91,6 +92,8 @@ def check_inventory(data):
     single_points = inventory_variables.as_bool(values.get('mail_allow_single_points', False))
     result += inventory_topology.check_redundancy(groups, values, single_points)
     result += inventory_topology.check_seats(groups, values, single_points)
+    result += check_timers(data['defined'])
+    result += objectives.refusals(values.get('mail_objectives'))
     result += check_directory_lists(given, values)
     names = [values['mail_service_name']] if 'mail_service_name' in values else []
     result += check_service_certificate(
@@ -108,6 +111,17 @@ def check_directory_lists(given, values):
     sentences += [('mail_accounts', sentence) for sentence in check_accounts(accounts, domains, seats)]
     sentences += [('mail_aliases', sentence) for sentence in check_aliases(aliases, accounts, domains)]
     return [finding_from_sentence(variable, sentence) for variable, sentence in sentences]
+
+
+def check_timers(defined):
+    """Find timers that something other than wiring.yml sets: they depend on each other, so one alone breaks the sums."""
+    result = []
+    for name in sorted(set(defined) & set(objectives.derive()['timers'])):
+        others = [origin for origin in defined[name].get('origins', []) if os.path.basename(origin.partition(':')[0]) != 'wiring.yml']
+        if others:
+            result.append(finding(name, f'set in {enumerate_names(others)}', 'no value, for it is derived from mail_objectives together with all other timers',
+                                  'remove it, and say in mail_objectives what it was meant to achieve'))
+    return result
 
 
 def check_secrets_dir(values):

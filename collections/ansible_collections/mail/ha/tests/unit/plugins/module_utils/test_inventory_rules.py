@@ -34,6 +34,9 @@ SITE_OPTIONS = {
     'mail_accounts': {'type': 'list', 'elements': 'dict'},
     'mail_aliases': {'type': 'list', 'elements': 'dict'},
     'mail_allow_single_points': {'type': 'bool'},
+    'mail_objectives': {'type': 'dict', 'options': {
+        'rto': {'type': 'dict', 'options': {'smtp': {'type': 'float'}, 'directory_write': {'type': 'float'}}},
+        'rpo': {'type': 'dict', 'options': {'queue': {'type': 'str'}}}}},
     'mail_service_certificate_file': {'type': 'path'},
     'mail_service_certificate_key_file': {'type': 'path'},
     'mail_address': {'type': 'str', 'required': True},
@@ -100,7 +103,7 @@ def good():
         'site_options': SITE_OPTIONS,
         'role_options': ROLE_OPTIONS,
         'role_values': [],
-        'known': set(SITE_OPTIONS) | set(ROLE_OPTIONS) | {'lab_name', 'mail_ports'},
+        'known': set(SITE_OPTIONS) | set(ROLE_OPTIONS) | {'lab_name', 'mail_ports', 'keepalived_advert_interval'},
         'prefixes': ['base_', 'dovecot_', 'lab_', 'mail_', 'postfix_'],
         'certificate': {},
         'now': datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc),
@@ -157,7 +160,7 @@ def new_host(name, groups, **variables):
 
 def define(name, hosts, origin=''):
     """Let the inventory define a variable."""
-    return change(f'defined.{name}', {'hosts': hosts, 'origin': origin})
+    return change(f'defined.{name}', {'hosts': hosts, 'origin': origin, 'origins': [origin] if origin else []})
 
 
 ALL = ['lb1', 'lb2', 'mail1', 'mail2', 'mail3', 'ops1', 'outside']
@@ -203,6 +206,20 @@ ERRORS = [
      "dovecot_level of mail1: found 'middle', expected one of low and high; choose one of them."),
     ('secret of a wrong type is not shown', change('role_values', [{'variable': 'postfix_relay_password', 'host': '', 'value': 's3cret'}]),
      'postfix_relay_password: found a value of another type, expected a whole number; write a whole number.'),
+    # objectives and timers
+    ('misspelt objective', change('values.mail_objectives', {'rto': {'directory_wirte': 40}}),
+     "mail_objectives.rto: unknown key 'directory_wirte', expected only smtp and directory_write; rename it to 'directory_write', or remove it."),
+    ('objective that is no number', change('values.mail_objectives', {'rto': {'smtp': 'soon'}}),
+     "mail_objectives.rto.smtp: found 'soon', expected a number; write a number."),
+    ('objective that cannot be met', change('values.mail_objectives', {'rto': {'directory_write': 10}}),
+     'mail_objectives.rto.directory_write: 10 s asked, but postgresql-leader-cut takes 28.5 s with the tightest timers, of which '
+     'postgresql_patroni_ttl alone is 20 s (Patroni: the lock outlives its last renewal; no less than 20 s), expected 28.5 s or more; ask for that much.'),
+    ('promise that nothing keeps', change('values.mail_objectives', {'rpo': {'queue': '0'}}),
+     'mail_objectives.rpo.queue: 0 s asked, but a message waits in the local queue of the node that accepted it, and the journal on a peer '
+     "is not there yet, expected 'returns_with_machine'; write that, or leave it out."),
+    ('timer set by hand', define('keepalived_advert_interval', ['lb1', 'lb2'], 'group_vars/loadbalancers/keepalived.yml:2'),
+     'keepalived_advert_interval: set in group_vars/loadbalancers/keepalived.yml:2, expected no value, for it is derived from mail_objectives '
+     'together with all other timers; remove it, and say in mail_objectives what it was meant to achieve.'),
     # names
     ('service name without a domain', change('values.mail_service_name', 'mail'),
      "mail_service_name: found 'mail', expected a full host name in lower case such as mail.example.org; "
