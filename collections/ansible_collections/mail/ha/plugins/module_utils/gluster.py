@@ -1,6 +1,6 @@
 # Copyright: the ha-mail authors
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What ``gluster --xml`` says, as plain data, and what has to be done about it. Pure functions.
+"""What ``gluster --xml`` says, as plain data, and what has to be done about it. Pure functions; what asks is given the runner.
 
 Shapes::
 
@@ -8,6 +8,8 @@ Shapes::
     volume  {id, started: bool, bricks: [{name: 'host:/path', uuid}], options: {name: value}}
     service {name: 'host:/path' or 'self-heal daemon', uuid, online: bool}
     heal    {name: 'host:/path', connected: bool, pending: int, split_brain: int}
+    state   {problems: [str], options: {name: value}, bricks: [{name, online: bool}], quorum: {needed: int, online: int, met: bool},
+             pending: int, split_brain: int}
 
 The element names are those of the XML output of GlusterFS 11.1.
 """
@@ -178,6 +180,49 @@ def problems(address, members, bricks, found_peers, found_volume, found_services
         if heal['pending']:
             told.append('%d files wait to be healed according to %s' % (heal['pending'], heal['name']))
     return told
+
+
+def quorum(bricks, found_services):
+    """Whether enough bricks are online for writes, as ``cluster.quorum-type auto`` counts: more than half of them (Gluster
+    documentation, "Client quorum"; its exception for even numbers is left out, three copies being the rule here)."""
+    online = {service['name'] for service in found_services if service['online']}
+    needed, present = len(bricks) // 2 + 1, sum(brick in online for brick in bricks)
+    return {'needed': needed, 'online': present, 'met': present >= needed}
+
+
+def state(parameters, run):
+    """Ask this node's glusterd for everything about a volume -> state.
+
+    :param parameters: {name, address, members: [address], brick_members: [address], brick_path}.
+    :param run: AnsibleModule.run_command or a stand-in: a list of str -> (exit code, standard output, standard error).
+    """
+    def ask(*arguments):
+        dummy, out, err = run(['gluster', '--mode=script', '--xml'] + list(arguments))
+        return out if out.strip() else err
+
+    name = parameters['name']
+    bricks = ['%s:%s' % (member, parameters['brick_path']) for member in parameters['brick_members']]
+    found_volume, found_services, found_heals = None, [], []
+    try:
+        found_peers = peers(ask('peer', 'status'))
+        found_volume = volume(ask('volume', 'info'), name)
+        if found_volume and found_volume['started']:
+            found_services = services(ask('volume', 'status', name))
+        # Asking for heals mounts the volume for a moment, which cannot work without a brick.
+        if any(service['online'] for service in found_services):
+            found_heals = heals(ask('volume', 'heal', name, 'info', 'summary'))
+        told = problems(parameters['address'], parameters['members'], bricks, found_peers, found_volume, found_services, found_heals)
+    except GlusterError as error:
+        told = ['glusterd gave no useful answer: %s' % error]
+    online = {service['name'] for service in found_services if service['online']}
+    return {
+        'problems': told,
+        'options': found_volume['options'] if found_volume else {},
+        'bricks': [{'name': brick, 'online': brick in online} for brick in bricks],
+        'quorum': quorum(bricks, found_services),
+        'pending': max([heal['pending'] for heal in found_heals], default=0),
+        'split_brain': max([heal['split_brain'] for heal in found_heals], default=0),
+    }
 
 
 def _number(text):

@@ -79,8 +79,24 @@ options:
   returned: always
   type: dict
   sample: {"network.ping-timeout": "3"}
+bricks:
+  description: The bricks that the volume should have, and whether each is online.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{"name": "192.0.2.22:/var/lib/ha-mail/brick", "online": true}]
+quorum:
+  description: How many bricks must be online for writes, how many are, and whether that is enough.
+  returned: always
+  type: dict
+  sample: {"needed": 2, "online": 3, "met": true}
 pending:
   description: Files that wait to be healed, the largest number that any brick reports.
+  returned: always
+  type: int
+  sample: 0
+split_brain:
+  description: Files that differ between bricks without a right one, the largest number that any brick reports.
   returned: always
   type: int
   sample: 0
@@ -89,31 +105,6 @@ pending:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.mail.ha.plugins.module_utils import gluster
-
-
-def examine(parameters, run):
-    """The module's answer. ``run`` is AnsibleModule.run_command or a stand-in."""
-    def ask(*arguments):
-        dummy, out, err = run(['gluster', '--mode=script', '--xml'] + list(arguments))
-        return out if out.strip() else err
-
-    name = parameters['name']
-    bricks = ['%s:%s' % (member, parameters['brick_path']) for member in parameters['brick_members']]
-    heals = []
-    try:
-        peers = gluster.peers(ask('peer', 'status'))
-        volume = gluster.volume(ask('volume', 'info'), name)
-        services = gluster.services(ask('volume', 'status', name)) if volume and volume['started'] else []
-        # Asking for heals mounts the volume for a moment, which cannot work without a brick.
-        if any(service['online'] for service in services):
-            heals = gluster.heals(ask('volume', 'heal', name, 'info', 'summary'))
-    except gluster.GlusterError as error:
-        return {'problems': ['glusterd gave no useful answer: %s' % error], 'options': {}, 'pending': 0}
-    return {
-        'problems': gluster.problems(parameters['address'], parameters['members'], bricks, peers, volume, services, heals),
-        'options': volume['options'] if volume else {},
-        'pending': max([heal['pending'] for heal in heals], default=0),
-    }
 
 
 def main():
@@ -128,7 +119,7 @@ def main():
         },
         supports_check_mode=True,
     )
-    module.exit_json(changed=False, **examine(module.params, module.run_command))
+    module.exit_json(changed=False, **gluster.state(module.params, module.run_command))
 
 
 if __name__ == '__main__':

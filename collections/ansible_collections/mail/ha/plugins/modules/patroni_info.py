@@ -1,0 +1,180 @@
+#!/usr/bin/python
+# Copyright: the ha-mail authors
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The database cluster as one of its members sees it."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r'''
+---
+module: patroni_info
+short_description: State of the PostgreSQL cluster as one member's Patroni sees it
+version_added: 0.2.0
+description:
+  - Asks Patroni on this node for the cluster and for itself, over its REST API, whose certificate is verified.
+  - Patroni answers from memory when etcd is gone. So the age of what it knows and its failsafe mode are judged too.
+  - A cluster that is broken, or a Patroni that does not answer, is reported in RV(problems), not as a failure.
+options:
+  url:
+    description: Patroni's REST API on this node, by a name that its certificate is valid for.
+    type: str
+    required: true
+  members:
+    description: Names of all members that the cluster should have.
+    type: list
+    elements: str
+    required: true
+  max_lag_bytes:
+    description: Most that a replica may be behind, in bytes.
+    type: int
+    default: 1048576
+  max_dcs_age:
+    description: Most seconds that may have passed since this member last reached etcd.
+    type: float
+    default: 20
+  ca_file:
+    description: PEM file of the authority that must have signed the certificate.
+    type: path
+    default: /etc/ha-mail/tls/ca.crt
+  timeout:
+    description: Limit of each question, in seconds.
+    type: float
+    default: 5
+author:
+  - ha-mail (@ha-mail)
+attributes:
+  check_mode:
+    description: Only reads.
+    support: full
+  diff_mode:
+    description: Changes nothing.
+    support: none
+  platform:
+    description: Patroni 4.
+    support: full
+    platforms: posix
+extends_documentation_fragment:
+  - ansible.builtin.action_common_attributes
+'''
+
+EXAMPLES = r'''
+- name: Ask for the health of the databases
+  mail.ha.patroni_info:
+    url: https://db1.nodes.example.org:8008
+    members: [db1, db2, db3]
+  register: databases
+  failed_when: databases.problems | length > 0
+'''
+
+RETURN = r'''
+problems:
+  description: One sentence for everything that is not as it should be; empty when the cluster is at full strength.
+  returned: always
+  type: list
+  elements: str
+  sample: ["db3 is a replica and its state is stopped, expected streaming. ..."]
+scope:
+  description: Name of the cluster.
+  returned: when Patroni answered
+  type: str
+  sample: ha-mail
+leader:
+  description: Name of the leader; none when there is not exactly one.
+  returned: when Patroni answered
+  type: str
+  sample: db1
+paused:
+  description: Whether automatic failover is switched off.
+  returned: when Patroni answered
+  type: bool
+  sample: false
+scheduled_switchover:
+  description: The switchover that is to come, with C(at), C(from) and C(to); none without one.
+  returned: when Patroni answered
+  type: dict
+  sample: {"at": "2027-01-01T03:00:00+00:00", "from": "db1", "to": "db2"}
+members:
+  description:
+    - The members, by name. RV(ignore:lag) is in bytes and none when it is unknown.
+    - RV(ignore:replay_delay) is in seconds and known only of the member that was asked, and only when it is a replica.
+  returned: when Patroni answered
+  type: list
+  elements: dict
+  sample:
+    - name: db1
+      role: quorum_standby
+      state: streaming
+      timeline: 4
+      lag: 0
+      synchronous: true
+      pending_restart: false
+      tags: {}
+      replay_delay: 0.0
+this:
+  description:
+    - What the member says of itself. RV(ignore:dcs_age) are the seconds since it last reached etcd.
+    - RV(ignore:standbys) are the replicas that are connected to it.
+  returned: when Patroni answered
+  type: dict
+  sample:
+    name: db1
+    state: running
+    primary: false
+    timeline: 4
+    replay_delay: 0.0
+    replay_paused: false
+    failsafe: false
+    dcs_age: 0.4
+    standbys: []
+'''
+
+import json
+import time
+from urllib.error import HTTPError
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.urls import open_url
+from ansible_collections.mail.ha.plugins.module_utils import patroni
+
+
+def fetch(url, ca_file, timeout):
+    """The JSON object at ``url``. Patroni answers 503 when PostgreSQL does not run, with the same kind of body."""
+    try:
+        answer = open_url(url, ca_path=ca_file, timeout=timeout, use_proxy=False).read()
+    except HTTPError as error:
+        answer = error.read()
+    return json.loads(answer)
+
+
+def examine(parameters, ask, now):
+    """The module's answer. ``ask(path)`` returns what Patroni says there (dict) or raises OSError or ValueError; ``now`` is the time."""
+    try:
+        cluster, this = ask('/cluster'), patroni.node(ask('/patroni'), now)
+        found = patroni.report(cluster, this)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return {'problems': ['Patroni gave no useful answer at %s: %s. Look at "systemctl status patroni" on this node.'
+                             % (parameters['url'], error or type(error).__name__)]}
+    found['problems'] = patroni.verdict(found, parameters['members'], parameters['max_lag_bytes'], parameters['max_dcs_age'])
+    return found
+
+
+def main():
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            'url': {'type': 'str', 'required': True},
+            'members': {'type': 'list', 'elements': 'str', 'required': True},
+            'max_lag_bytes': {'type': 'int', 'default': 1048576},
+            'max_dcs_age': {'type': 'float', 'default': 20},
+            'ca_file': {'type': 'path', 'default': '/etc/ha-mail/tls/ca.crt'},
+            'timeout': {'type': 'float', 'default': 5},
+        },
+        supports_check_mode=True,
+    )
+    parameters = module.params
+    module.exit_json(changed=False, **examine(
+        parameters, lambda path: fetch(parameters['url'].rstrip('/') + path, parameters['ca_file'], parameters['timeout']), time.time()))
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,162 @@
+#!/usr/bin/python
+# Copyright: the ha-mail authors
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What waits in Postfix's queue on this node, and for whom."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r'''
+---
+module: postfix_queue_info
+short_description: Messages in Postfix's queue on this node, by queue and by destination
+version_added: 0.2.0
+description:
+  - Counts what C(postqueue -j) lists, line by line, so that a queue of many thousands costs no memory.
+  - The queue C(corrupt), which C(postqueue) does not list, is counted in the spool directory.
+  - A queue that exceeds a limit, or a Postfix that does not run, is reported in RV(problems), not as a failure.
+options:
+  max_deferred:
+    description: Most messages that may be deferred; without it their number is not judged.
+    type: int
+  max_age:
+    description: Most seconds that a message may have waited, except one on hold; without it the age is not judged.
+    type: float
+  max_destinations:
+    description: How many destinations to return, those with the most recipients first.
+    type: int
+    default: 100
+  spool:
+    description: Postfix's C(queue_directory).
+    type: path
+    default: /var/spool/postfix
+  timeout:
+    description: Limit of the listing, in seconds.
+    type: float
+    default: 30
+author:
+  - ha-mail (@ha-mail)
+attributes:
+  check_mode:
+    description: Only reads.
+    support: full
+  diff_mode:
+    description: Changes nothing.
+    support: none
+  platform:
+    description: Postfix 3.1 and newer.
+    support: full
+    platforms: posix
+extends_documentation_fragment:
+  - ansible.builtin.action_common_attributes
+'''
+
+EXAMPLES = r'''
+- name: Ask what waits in the queue
+  mail.ha.postfix_queue_info:
+    max_deferred: 100
+    max_age: 3600
+  register: queue
+  failed_when: queue.problems | length > 0
+
+- name: Wait until a drained node has passed on all its mail
+  mail.ha.postfix_queue_info:
+  register: queue
+  until: queue.queued == 0
+  retries: 60
+  delay: 5
+'''
+
+RETURN = r'''
+problems:
+  description: One sentence for everything that is not as it should be; empty when all is well.
+  returned: always
+  type: list
+  elements: str
+  sample: ["the oldest message in the queue deferred has waited for 7200 s, expected at most 3600 s. ..."]
+queued:
+  description: Messages in all queues but C(corrupt).
+  returned: when the queue could be read
+  type: int
+  sample: 3
+queues:
+  description: Messages, their size in bytes and the age of the oldest in seconds for each queue; the age is none when the queue is empty.
+  returned: when the queue could be read
+  type: dict
+  sample:
+    active: {messages: 0, bytes: 0, oldest: null}
+    incoming: {messages: 0, bytes: 0, oldest: null}
+    deferred: {messages: 3, bytes: 1200, oldest: 42}
+    hold: {messages: 0, bytes: 0, oldest: null}
+    maildrop: {messages: 0, bytes: 0, oldest: null}
+    corrupt: {messages: 0, bytes: 0, oldest: null}
+destinations:
+  description:
+    - For whom the messages wait, by domain, those with the most recipients first; RV(ignore:oldest) in seconds.
+    - RV(ignore:reason) is why the youngest message that was tried is still here; empty when none was.
+  returned: when the queue could be read
+  type: list
+  elements: dict
+  sample: [{"domain": "example.com", "recipients": 3, "oldest": 42, "reason": "connect to mx.example.com[192.0.2.9]:25: Connection timed out"}]
+destinations_total:
+  description: Number of different destinations, also of those not returned.
+  returned: when the queue could be read
+  type: int
+  sample: 1
+'''
+
+import os
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.mail.ha.plugins.module_utils import postfix_queue
+from ansible_collections.mail.ha.plugins.module_utils.asking import NoAnswer, lines
+
+COMMAND = ['postqueue', '-j']
+
+
+def corrupt(spool, now):
+    """The queue ``corrupt`` as the files of its directory show it."""
+    with os.scandir(os.path.join(spool, 'corrupt')) as files:
+        found = [entry.stat() for entry in files if entry.is_file()]
+    return {
+        'messages': len(found),
+        'bytes': sum(entry.st_size for entry in found),
+        'oldest': max((round(now - entry.st_mtime) for entry in found), default=None),
+    }
+
+
+def examine(parameters, ask, now):
+    """The module's answer. ``now`` is the time.
+
+    :param ask: called with a list for remarks, gives the lines of ``postqueue -j``; iterating them may raise NoAnswer.
+    """
+    remarks = []
+    try:
+        found = postfix_queue.summarize(ask(remarks), now, parameters['max_destinations'])
+        found['queues']['corrupt'] = corrupt(parameters['spool'], now)
+    except (NoAnswer, OSError, ValueError) as error:
+        return {'problems': ['the queue could not be read: %s. Look at "systemctl status postfix".' % error]}
+    # "Mail system is down -- accessing queue directly": the counts are right, and nobody delivers.
+    found['problems'] = ['postqueue says: %s. Look at "systemctl status postfix".' % remark.strip() for remark in remarks if remark.strip()]
+    found['problems'] += postfix_queue.verdict(found, parameters['max_deferred'], parameters['max_age'])
+    return found
+
+
+def main():
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            'max_deferred': {'type': 'int'},
+            'max_age': {'type': 'float'},
+            'max_destinations': {'type': 'int', 'default': 100},
+            'spool': {'type': 'path', 'default': '/var/spool/postfix'},
+            'timeout': {'type': 'float', 'default': 30},
+        },
+        supports_check_mode=True,
+    )
+    module.exit_json(changed=False, **examine(
+        module.params, lambda remarks: lines(COMMAND, module.params['timeout'], remarks), time.time()))
+
+
+if __name__ == '__main__':
+    main()
