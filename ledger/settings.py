@@ -1,0 +1,66 @@
+"""What a ledger is told: one JSON file, which holds passwords and is therefore 0600."""
+
+import json
+
+DEFAULTS = {
+    # Messages per second, all protocols and addresses together.
+    "rate": 20,
+    # [bytes, share in percent]: mostly small, as mail is.
+    "sizes": [[2000, 70], [10000, 25], [60000, 5]],
+    # Half comes from the Internet, half from users: [protocol, port], by turns.
+    "services": [["smtp", 25], ["submission", 465], ["smtp", 25], ["submission", 587]],
+    # Seconds a sender waits for a connection and for each answer. A frozen node answers TCP, so every wait has an end.
+    "connect_timeout": 3,
+    "answer_timeout": 10,
+    # After the final dot a sender waits longer: giving up there is what makes duplicates (RFC 5321, 4.5.3.2.6).
+    "dot_timeout": 60,
+    # First and longest pause before a message is tried again, and how long it is tried, in seconds.
+    "retry_first": 1,
+    "retry_longest": 8,
+    "give_up": 600,
+    # Seconds from the 250 to the mailbox that are still in time.
+    "late": 60,
+    # Seconds between two probes of one protocol, by turns through the addresses, and how long a probe waits.
+    "probe_interval": {"smtp": 0.1, "submission": 0.1, "imap": 0.2},
+    "probe_timeout": 2,
+    # Seconds between two looks into a mailbox, and how long a look may take.
+    "poll_interval": 1,
+    "poll_timeout": 3,
+    # A client renews IDLE before 30 minutes (RFC 2177); until then it does not notice that its server is gone without a word.
+    "idle_renew": 1740,
+    # How long `stop` waits for what is under way, and the report for what has not arrived, in seconds.
+    "stragglers": 120,
+}
+REQUIRED = ("name", "vips", "service_name", "ca_file", "sender", "accounts")
+
+
+class SettingsError(Exception):
+    """The file does not describe a site; the text says why."""
+
+
+def load(path):
+    """Read the file: {name, vips: [address], service_name, ca_file or null, sender, accounts: {address: password}, ...DEFAULTS}."""
+    try:
+        with open(path, encoding="utf-8") as text:
+            given = json.load(text)
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{path} cannot be read: {error}") from error
+    return complete(given)
+
+
+def complete(given):
+    """Defaults filled in. Raises SettingsError for what is missing, unknown or out of range."""
+    missing = [key for key in REQUIRED if key not in given]
+    unknown = sorted(set(given) - set(REQUIRED) - set(DEFAULTS))
+    if missing or unknown:
+        raise SettingsError(f"settings: missing {missing}, unknown {unknown}")
+    site = DEFAULTS | given
+    if not site["accounts"]:
+        raise SettingsError("settings: no account; a ledger needs at least one mailbox to send to")
+    if not site["vips"]:
+        raise SettingsError("settings: no address to send to")
+    if not 0 < site["rate"] <= 200:
+        raise SettingsError(f"settings: rate is {site['rate']} messages a second, expected more than 0 and at most 200")
+    if sum(share for size, share in site["sizes"]) != 100:
+        raise SettingsError("settings: the shares of sizes do not sum up to 100 percent")
+    return site
