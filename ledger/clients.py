@@ -61,7 +61,7 @@ class ImapRefused(Exception):
     """The server said NO or BAD; the text is its reason."""
 
 
-class _Imap(aioimaplib.IMAP4_SSL):
+class _Imap(aioimaplib.IMAP4):
     """aioimaplib verifies the certificate for the host it dials; here it is the service's name."""
 
     def __init__(self, address, name, context, timeout, lost):
@@ -103,9 +103,11 @@ class Imap:
             await asyncio.wait({asked, self._lost}, timeout=timeout or self._timeout, return_when=asyncio.FIRST_COMPLETED)
             if asked.done():
                 answer = asked.result()
-                if getattr(answer, "result", "OK") not in ("OK", None):
-                    raise ImapRefused(b" ".join(line for line in answer.lines if isinstance(line, bytes)).decode(errors="replace"))
-                return getattr(answer, "lines", answer)
+                if not isinstance(answer, aioimaplib.Response):
+                    return answer
+                if answer.result != "OK":
+                    raise ImapRefused(b" ".join(answer.lines).decode(errors="replace"))
+                return answer.lines
             if self._lost.done():
                 raise ConnectionError("the server closed the connection")
             raise TimeoutError("no answer")

@@ -38,7 +38,7 @@ def per_second(times, begin, seconds):
     """How many times fall into each second from ``begin`` on (list of int)."""
     counts = [0] * max(1, math.ceil(seconds))
     for time in times:
-        second = int(time - begin)
+        second = math.floor(time - begin)
         if 0 <= second < len(counts):
             counts[second] += 1
     return counts

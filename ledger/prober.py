@@ -6,6 +6,7 @@ import secrets
 import signal
 import time
 
+import aiosmtplib
 import mail_clients
 
 from . import book as books
@@ -19,6 +20,12 @@ def make_clock():
     """Seconds since the epoch that never jump: the wall clock is asked once."""
     offset = time.time() - time.monotonic()
     return lambda: round(time.monotonic() + offset, 4)
+
+
+def speak_up(loop, context):
+    """What asyncio says of errors that nobody asked for. aiosmtplib leaves one behind for every connection that a server closes."""
+    if not isinstance(context.get("exception"), aiosmtplib.SMTPServerDisconnected):
+        loop.default_exception_handler(context)
 
 
 async def warm_up(site, context):
@@ -50,9 +57,10 @@ class Prober:
 
     async def run(self):
         """Do it all; return when done. Raises ConnectionError when the service is not there at the first start."""
-        site, clock = self._site, self._clock
+        site, clock, loop = self._site, self._clock, asyncio.get_running_loop()
+        loop.set_exception_handler(speak_up)
         for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
+            loop.add_signal_handler(number, self._stop.set)
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._book.keep())]
             await self._book.write(e="run", t=clock(), run=self._run, resumed=self._resumed)

@@ -8,7 +8,8 @@ import re
 
 from . import clients, plan
 
-RETRY = 0.2
+# Pauses after a session could not be had: short at first, so that the end of a gap is seen, and no storm after that.
+PAUSES = (0.1, 0.2, 0.4, 0.8)
 _NEXT = re.compile(rb"UIDNEXT (\d+)")
 _UID = re.compile(rb"\bUID (\d+)")
 
@@ -44,7 +45,7 @@ class Watcher:
     async def _sessions(self, by, timeout, work):
         """Open sessions for ever, each by the next address after one has failed."""
         turn = self._vip
-        up = True
+        up, failures = True, 0
         while True:
             vip = self._site["vips"][turn % len(self._site["vips"])]
             turn += 1
@@ -52,14 +53,15 @@ class Watcher:
             try:
                 session = await clients.Imap.open(vip, self._site, self._context, self._user, timeout)
                 selected = await session.select()
-                up = True
+                up, failures = True, 0
                 self._book.note(e="session", t=self._clock(), to=self._user, by=by, vip=vip, up=True)
                 await work(session, selected)
             except (OSError, clients.ImapRefused) as error:
                 if up:
                     up = False
                     self._book.note(e="session", t=self._clock(), to=self._user, by=by, vip=vip, up=False, kind=clients.kind_of(error))
-                await asyncio.sleep(RETRY)
+                await asyncio.sleep(PAUSES[min(failures, len(PAUSES) - 1)])
+                failures += 1
             finally:
                 if session:
                     await session.close(polite=False)

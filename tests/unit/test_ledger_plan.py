@@ -1,0 +1,69 @@
+"""Messages are the same again after a restart, and meet every address, service and account."""
+
+import collections
+import json
+
+import pytest
+
+from ledger import plan, settings
+
+GIVEN = {"name": "test", "vips": ["192.0.2.1", "192.0.2.2"], "service_name": "mail.example.org", "ca_file": None,
+         "sender": "ledger@example.net", "accounts": {"anna@example.org": "secret", "ben@example.org": "secret", "cora@example.org": "secret"}}
+SITE = settings.complete(GIVEN)
+
+
+def test_every_combination_comes_equally_often():
+    seen = collections.Counter((item["p"], item["port"], item["vip"], item["to"]) for item in (plan.planned(SITE, number) for number in range(240)))
+    assert set(seen.values()) == {20, 10} and len(seen) == 3 * 2 * 3
+    assert {count for (protocol, _port, _vip, _to), count in seen.items() if protocol == "smtp"} == {20}
+
+
+def test_sizes_have_their_shares():
+    sizes = collections.Counter(plan.planned(SITE, number)["size"] for number in range(10000))
+    assert {size: round(count / 100) for size, count in sizes.items()} == {2000: 70, 10000: 25, 60000: 5}
+
+
+def test_the_id_of_a_message_tells_its_number_and_run():
+    assert plan.number_of(plan.message_id("0a1b2c3d", 42), "0a1b2c3d") == 42
+    assert plan.number_of(" <0a1b2c3d.42@ledger.invalid>\r\n", "0a1b2c3d") == 42
+    assert plan.number_of(plan.message_id("0a1b2c3d", 42), "ffffffff") is None
+    assert plan.number_of("<0a1b2c3d.42@elsewhere.invalid>", "0a1b2c3d") is None
+    assert plan.number_of("", "0a1b2c3d") is None
+
+
+def test_a_message_is_as_large_as_planned_and_the_same_again():
+    for number in range(100):
+        message = plan.compose(SITE, "0a1b2c3d", number, 0)
+        assert message == plan.compose(SITE, "0a1b2c3d", number, 0)
+        assert abs(len(message) - plan.planned(SITE, number)["size"]) <= 2 * len(plan.LINE)
+        assert max(map(len, message.split(b"\r\n"))) < 998  # RFC 5321, 4.5.3.1.6
+
+
+def test_users_send_as_themselves():
+    for number in range(16):
+        item = plan.planned(SITE, number)
+        assert plan.sender_of(SITE, item) == (item["to"] if item["p"] == "submission" else "ledger@example.net")
+
+
+@pytest.mark.parametrize("change, reason", [
+    ({"accounts": {}}, "no account"),
+    ({"vips": []}, "no address"),
+    ({"rate": 0}, "rate is 0"),
+    ({"rate": 1000}, "at most 200"),
+    ({"sizes": [[2000, 50]]}, "shares"),
+    ({"raet": 5}, "unknown \\['raet'\\]"),
+])
+def test_settings_that_make_no_sense(change, reason):
+    with pytest.raises(settings.SettingsError, match=reason):
+        settings.complete(GIVEN | change)
+
+
+def test_settings_come_from_a_file(tmp_path):
+    path = tmp_path / "site.json"
+    path.write_text(json.dumps(GIVEN))
+    assert settings.load(path)["rate"] == 20
+    path.write_text("{")
+    with pytest.raises(settings.SettingsError, match="cannot be read"):
+        settings.load(path)
+    with pytest.raises(settings.SettingsError, match="missing \\['name'\\]"):
+        settings.complete({key: value for key, value in GIVEN.items() if key != "name"})
