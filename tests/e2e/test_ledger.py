@@ -1,0 +1,183 @@
+"""The loss ledger says exactly what was done to mail: dropped, duplicated, held back, and its own prober killed in the middle.
+
+Runs on the control host of a lab (LAB) that is up, with accounts. Slow on purpose: the ledger is the instrument here, not the service.
+"""
+
+import json
+import os
+import pathlib
+import subprocess
+import time
+import uuid
+from xml.etree import ElementTree
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+LAB = os.environ["LAB"]
+MAILSERVERS = ("mail1", "mail2", "mail3")
+ANNA, BEN = "anna@alpha.test", "ben@alpha.test"
+# Held mail is late after this many seconds.
+LATE = 20
+SETTINGS = {"rate": 3, "late": LATE, "probe_interval": {"smtp": 0.5, "submission": 0.5, "imap": 2}}
+# Resend a message that is in a mailbox by hand, as if a server had delivered it twice.
+RESEND = """
+import json, smtplib, sys
+sys.path.insert(0, "/opt/ha-mail-ledger")
+import mail_clients
+from ledger import plan, settings
+site, run, number = settings.load(sys.argv[1] + "/site.json"), sys.argv[2], int(sys.argv[3])
+client = mail_clients.SMTP(site["vips"][0], 25, site["service_name"], 30)
+client.ehlo()
+client.starttls(context=mail_clients.tls_context(site["ca_file"]))
+client.sendmail(site["sender"], [plan.planned(site, number)["to"]], plan.compose(site, run, number, 0))
+"""
+
+
+def run(*command, check=True, **kwargs):
+    """Run a command; its output is in the message when it fails."""
+    result = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, cwd=ROOT, **kwargs)
+    assert not check or result.returncode == 0, f"{' '.join(command)}:\n{result.stdout[-3000:]}\n{result.stderr[-3000:]}"
+    return result
+
+
+def on(node, *command, **kwargs):
+    """Run a command on a node; return what it prints."""
+    return run("podman", "exec", "-i", f"{LAB}-{node}", *command, **kwargs).stdout
+
+
+def playbook(name, ledger, *arguments, **kwargs):
+    """Run one of the ledger's playbooks."""
+    return run("ansible-playbook", f"playbooks/ledger-{name}.yml", "-e", f"ledger_name={ledger}", *arguments, **kwargs)
+
+
+class Ledger:
+    """A ledger on `outside`."""
+
+    def __init__(self):
+        self.name = f"test-{uuid.uuid4().hex[:8]}"
+        self.dir = f"/var/lib/ha-mail-ledger/{self.name}"
+
+    def start(self, **settings):
+        given = {"ledger_accounts": [ANNA, BEN], "ledger_settings": SETTINGS | settings}
+        return playbook("start", self.name, "-e", json.dumps(given))
+
+    def status(self):
+        return json.loads(on("outside", "env", "PYTHONPATH=/opt/ha-mail-ledger", "python3", "-m", "ledger", "status", "--dir", self.dir))
+
+    def wait_for(self, what, count, seconds=120):
+        """Wait until so many messages were sent, accepted or seen."""
+        deadline = time.monotonic() + seconds
+        while (status := self.status())[what] < count:
+            assert time.monotonic() < deadline, f"{count} {what} expected: {status}"
+            time.sleep(1)
+        return status
+
+    def records(self):
+        return [json.loads(line) for line in on("outside", "cat", f"{self.dir}/ledger.jsonl").splitlines()]
+
+    def run_id(self):
+        return next(record["run"] for record in self.records() if record["e"] == "run")
+
+    def report(self, *arguments, check=True):
+        result = playbook("report", self.name, "-e", "ledger_patience=30", *arguments, check=check)
+        folder = ROOT / ".cache/ledger" / self.name
+        return result, json.loads((folder / "report.json").read_text()), folder
+
+    def remove(self):
+        on("outside", "sh", "-c", f"systemctl stop ha-mail-ledger; rm -rf {self.dir}", check=False)
+
+
+@pytest.fixture(name="ledger")
+def fixture_ledger():
+    ledger = Ledger()
+    yield ledger
+    ledger.remove()
+
+
+def states(report):
+    """{number: state} of all that did not just arrive."""
+    return {item["n"]: item["state"] for item in report["notable"]}
+
+
+def in_mailbox(user, run_id, number=None):
+    """UIDs of a run's messages, or of one of them, as the server's own tool finds them; on the node that holds the seat or any other."""
+    query = f"<{run_id}.{'' if number is None else str(number) + '@'}"
+    return on("mail1", "doveadm", "search", "-u", user, "mailbox", "*", "header", "Message-ID", query).split("\n")[:-1]
+
+
+def seen_of(ledger, user, count):
+    """Numbers of the first messages that a watcher saw in a mailbox."""
+    found = [record["n"] for record in ledger.records() if record["e"] == "seen" and record["to"] == user]
+    assert len(found) >= count
+    return found[:count]
+
+
+def test_nothing_done_nothing_found(ledger):
+    ledger.start()
+    refused = playbook("start", ledger.name, check=False)
+    assert refused.returncode and "A ledger is already running" in refused.stdout + refused.stderr
+    refused = playbook("report", ledger.name, check=False)
+    assert refused.returncode and "is running; stop it first" in refused.stdout + refused.stderr
+    ledger.wait_for("seen", 30)
+    playbook("stop", ledger.name)
+    _result, report, folder = ledger.report()
+    assert report["verdict"]["ok"] and report["messages"]["once"] == report["messages"]["sent"] >= 30
+    assert ElementTree.parse(folder / "report.xml").getroot().get("failures") == "0"
+    page = (folder / "report.html").read_text()
+    assert "PASSED" in page and "http" not in page.replace("http://www.w3.org", "")
+    assert in_mailbox(ANNA, report["run"]) == in_mailbox(BEN, report["run"]) == []
+    refused = playbook("stop", ledger.name, check=False)
+    assert refused.returncode and "is not running" in refused.stdout + refused.stderr
+
+
+def test_it_says_exactly_what_was_done(ledger):
+    ledger.start()
+    ledger.wait_for("seen", 24)
+    run_id = ledger.run_id()
+    # Held: what Postfix has at that moment and takes until the release stays in its queue.
+    held_on = "mail2"
+    on(held_on, "postconf", "-e", "defer_transports=lmtp")
+    try:
+        on(held_on, "postfix", "reload")
+        time.sleep(LATE / 2)
+    finally:
+        on(held_on, "sh", "-c", f"sleep {LATE}; postconf -X defer_transports; postfix reload; postqueue -f")
+    playbook("stop", ledger.name)
+    lost, twice = seen_of(ledger, ANNA, 1)[0], seen_of(ledger, BEN, 1)[0]
+    assert len(in_mailbox(ANNA, run_id, lost)) == len(in_mailbox(BEN, run_id, twice)) == 1
+    on("mail1", "doveadm", "expunge", "-u", ANNA, "mailbox", "*", "header", "Message-ID", f"<{run_id}.{lost}@")
+    on("outside", "python3", "-", ledger.dir, run_id, str(twice), input=RESEND)
+    deadline = time.monotonic() + 60
+    while len(in_mailbox(BEN, run_id, twice)) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(1)
+    result, report, folder = ledger.report(check=False)
+    assert result.returncode != 0, "mail was lost and duplicated, and the playbook passed"
+    found = states(report)
+    assert (found.pop(lost), found.pop(twice)) == ("lost", "duplicated")
+    # Late are messages that the node with held mail had accepted, and no others are anything but delivered once.
+    assert found and set(found.values()) == {"late"}, found
+    held = on(held_on, "sh", "-c", f"journalctl --since -10min -o cat -t postfix/cleanup | grep -oE '<{run_id}.[0-9]+@' | tr -dc '0-9.\\n' || true")
+    accepted_there = {int(line.rpartition(".")[2]) for line in held.split()}
+    assert set(found) <= accepted_there, (found, accepted_there)
+    failures = {case.get("name") for case in ElementTree.parse(folder / "report.xml").getroot() if case.find("failure") is not None}
+    assert failures == {"lost", "duplicated"}
+
+
+def test_a_killed_prober_goes_on_and_forgets_nothing(ledger):
+    ledger.start(rate=6)
+    ledger.wait_for("accepted", 30)
+    on("outside", "systemctl", "kill", "--signal=KILL", "ha-mail-ledger")
+    before = ledger.wait_for("sent", 30)
+    assert not before["running"] and not before["finished"]
+    time.sleep(3)
+    ledger.start(rate=6)
+    ledger.wait_for("accepted", before["sent"] + 30)
+    playbook("stop", ledger.name)
+    _result, report, _folder = ledger.report()
+    assert report["verdict"]["ok"] and len(report["prober"]["starts"]) == 2
+    assert report["messages"]["accepted"] == report["messages"]["sent"], "every message of before was carried to its end"
+    assert set(states(report).values()) <= {"uncertain_duplicate"}, states(report)
+    # The time in which nobody looked is nobody's gap.
+    assert all(row["longest_gap"]["seconds"] < report["seconds"] / 2 for row in report["probes"].values())

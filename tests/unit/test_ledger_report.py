@@ -1,0 +1,113 @@
+"""The report of a real ledger: 102 messages in 34 s through the lab (fixtures/ledger/healthy.jsonl), and what becomes of it when mailboxes differ."""
+
+import collections
+import html.parser
+import json
+import pathlib
+from xml.etree import ElementTree
+
+import pytest
+
+from ledger import book, junit, page, reconcile, settings, summary
+
+HERE = pathlib.Path(__file__).parent / "fixtures" / "ledger"
+ACCOUNTS = ["anna@alpha.test", "ben@alpha.test", "catchall@alpha.test", "cora@beta.test", "dave@beta.test"]
+SITE = settings.complete({"name": "healthy", "vips": ["10.77.1.101", "10.77.1.102"], "service_name": "mail.ha.test", "ca_file": None,
+                          "sender": "ledger@foreign.test", "accounts": dict.fromkeys(ACCOUNTS, "Secret-3141"), "rate": 3})
+RECORDS, TORN = book.read(HERE / "healthy.jsonl")
+FAULTS = [{"time": 1795558250.0, "kind": "mailserver-cut", "text": "mail1 <cut> & healed"}]
+
+
+def mailboxes():
+    """Every accepted message where it belongs."""
+    found = {account: [] for account in ACCOUNTS}
+    for number, message in reconcile.messages(RECORDS).items():
+        found[message["to"]].append(number)
+    return found
+
+
+def summarise(found, records=None):
+    return summary.summarise(SITE, records or RECORDS, TORN, found, FAULTS)
+
+
+class Balance(html.parser.HTMLParser):
+    """Counts open elements and everything that would be loaded from elsewhere."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.loads = collections.Counter(), []
+
+    def handle_starttag(self, tag, attrs):
+        self.open[tag] += 1
+        self.loads += [value for name, value in attrs if name in ("src", "href")]
+
+    def handle_endtag(self, tag):
+        self.open[tag] -= 1
+
+
+def test_a_healthy_run():
+    report = summarise(mailboxes())
+    assert report["verdict"]["ok"] and report["verdict"]["sentences"][0].startswith("All 102 messages")
+    assert report["messages"]["once"] == report["messages"]["sent"] == 102
+    assert {name: row["count"] for name, row in report["services"].items()} == {"smtp": 52, "submission": 50}
+    assert sum(report["timeline"]["accepted"]) == 102 and report["notable"] == []
+    for row in [*report["services"].values(), *report["probes"].values()]:
+        assert row["failed"] == 0 and 0 < row["longest_gap"]["seconds"] < 3
+        assert sum(part["count"] for part in row["vips"].values()) == row["count"]
+
+
+def test_no_password_is_in_any_report():
+    report = summarise(mailboxes())
+    assert "Secret-3141" not in json.dumps(report) + page.render(report) + junit.render(report)
+
+
+@pytest.mark.parametrize("change, state, words", [
+    (lambda found: found["anna@alpha.test"].remove(0), "lost", "1 of 102 messages: accepted and in no mailbox."),
+    (lambda found: found["anna@alpha.test"].append(0), "duplicated", "1 of 102 messages: delivered more often than any lost answer explains."),
+    (lambda found: found["ben@alpha.test"].append(0), "misdelivered", "1 of 102 messages: in a mailbox it was not sent to."),
+])
+def test_a_mailbox_that_differs(change, state, words):
+    """Derived: the mailboxes of the healthy run, changed in one place."""
+    found = mailboxes()
+    change(found)
+    report = summarise(found)
+    assert not report["verdict"]["ok"] and report["verdict"]["sentences"][0] == words
+    assert [(item["n"], item["state"]) for item in report["notable"]] == [(0, state)]
+    suite = ElementTree.fromstring(junit.render(report))
+    assert suite.get("failures") == "1"
+    assert [case.get("name") for case in suite if case.find("failure") is not None] == [state]
+    assert "FAILED: 1 of 102" in page.render(report)
+
+
+def test_a_message_nobody_sent_and_a_run_without_mail():
+    assert "the ledger is damaged" in summarise(mailboxes() | {"anna@alpha.test": mailboxes()["anna@alpha.test"] + [5000]})["verdict"]["sentences"][0]
+    nothing = summarise({account: [] for account in ACCOUNTS}, [record for record in RECORDS if record["e"] not in ("end", "seen")])
+    assert not nothing["verdict"]["ok"] and "No message was accepted: nothing is proved." in nothing["verdict"]["sentences"]
+
+
+def test_the_page_stands_alone_and_shows_the_faults():
+    text = page.render(summarise(mailboxes()))
+    balance = Balance()
+    balance.feed(text)
+    assert balance.loads == []
+    assert {tag for tag, count in balance.open.items() if count} <= {"meta"}
+    assert "mail1 &lt;cut&gt; &amp; healed" in text and "<cut>" not in text
+    ElementTree.fromstring(page.time_line(summarise(mailboxes())))
+
+
+def test_a_prober_that_was_killed_watched_nothing_meanwhile():
+    """Derived: the healthy run, cut in two, with 1000 s between."""
+    middle = len(RECORDS) // 2
+    pause = [{"e": "run", "t": RECORDS[middle]["t"] + 1000, "run": "1871907b", "resumed": True}, {"e": "sending", "t": RECORDS[middle]["t"] + 1001}]
+    records = RECORDS[:middle] + pause + [record | {"t": record["t"] + 1001} for record in RECORDS[middle:]]
+    assert [round(end - begin) for begin, end in summary.spans(records)] != []
+    assert len(summary.spans(records)) == 2
+    assert all(row["longest_gap"]["seconds"] < 10 for row in summarise(mailboxes(), records)["probes"].values())
+
+
+def test_events():
+    text = '{"time": 12.5, "kind": "heal", "text": "b"}\n\n{"time": "1970-01-01T00:00:10+00:00", "kind": "cut", "text": "a"}\n'
+    assert [(event["time"], event["kind"]) for event in summary.events(text)] == [(10.0, "cut"), (12.5, "heal")]
+    for wrong in ("no json", '{"time": 1, "kind": "cut"}', '{"time": "noon", "kind": "cut", "text": ""}', "[]"):
+        with pytest.raises(summary.EventsError, match="line 1"):
+            summary.events(wrong)
