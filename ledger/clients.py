@@ -75,10 +75,10 @@ class _Imap(aioimaplib.IMAP4):
 
 
 class Imap:
-    """A logged-in IMAP session. Every call ends by an answer, by the loss of the connection or by its deadline."""
+    """A logged-in IMAP session. Every call ends by an answer, by the loss of the connection or after ``timeout`` seconds."""
 
     def __init__(self, client, lost, timeout):
-        self._client, self._lost, self._timeout = client, lost, timeout
+        self._client, self._lost, self.timeout = client, lost, timeout
 
     @classmethod
     async def open(cls, address, site, context, user, timeout):
@@ -100,7 +100,7 @@ class Imap:
         """Await an answer; return its lines. Raises ImapRefused, ConnectionError, TimeoutError."""
         asked = asyncio.ensure_future(coroutine)
         try:
-            await asyncio.wait({asked, self._lost}, timeout=timeout or self._timeout, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({asked, self._lost}, timeout=timeout or self.timeout, return_when=asyncio.FIRST_COMPLETED)
             if asked.done():
                 answer = asked.result()
                 if not isinstance(answer, aioimaplib.Response):

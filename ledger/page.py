@@ -147,7 +147,8 @@ def render(summary):
         table(["", "", ""], [["sent", summary["messages"]["sent"], ""], ["accepted", summary["messages"]["accepted"], "a server answered 250"]]
               + [[name.replace("_", " "), summary["messages"][name], meaning] for name, meaning in reconcile.STATES.items()]),
         f"<p>From the 250 to the mailbox: median {number(delivery['p50'])} s, p99 {number(delivery['p99'])} s, longest {number(delivery['max'])} s. "
-        f"{number(summary['retried'])} messages needed more than one attempt.</p>",
+        f"{number(summary['retried'])} messages needed more than one attempt, "
+        f"{number(summary['elsewhere'])} were accepted by another address than the first that was tried.</p>",
         "<h2>Handing mail in</h2>", table(head, rows_of(summary["services"])),
         "<h2>Availability probes</h2>", table(head, rows_of(summary["probes"])),
         "<h2>Mail programs in IDLE</h2>", table(["account", "longest time blind, s", "began", ""], blind),

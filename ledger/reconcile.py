@@ -24,10 +24,10 @@ BROKEN = ("lost", "duplicated", "misdelivered", "unexplained")
 
 
 def messages(records):
-    """{n: {n, p, port, to, size, vip, begun, attempts, accepted, uncertain, refused, seen, first}} from the ledger's records.
+    """{n: {n, p, port, to, size, vip, first_vip, begun, attempts, accepted, uncertain, refused, seen, first}} from the records.
 
     ``begun`` is the time of the first attempt, ``accepted`` and ``seen`` are times or None, ``vip`` is the address that
-    accepted, or was tried last, ``uncertain`` counts attempts without a known outcome; ``first`` says that it was seen by
+    accepted, or was tried last (``first_vip`` was tried first), ``uncertain`` counts attempts without a known outcome; ``first`` says that it was seen by
     the first look after a restart, so that it may have been there long before.
     """
     known, open_attempts = {}, set()
@@ -36,6 +36,7 @@ def messages(records):
         if kind == "try":
             message = known.setdefault(record["n"], {
                 "n": record["n"], "p": record["p"], "port": record["port"], "to": record["to"], "size": record["size"],
+                "first_vip": record["vip"],
                 "begun": record["t"], "attempts": 0, "accepted": None, "uncertain": 0, "refused": False, "seen": None, "first": False})
             message["attempts"] = record["a"]
             message["vip"] = record["vip"]

@@ -24,9 +24,9 @@ DEFAULTS = {
     # service a password hash, two sessions and a process; too many would be a load test, and so would show gaps of their own.
     "probe_interval": {"smtp": 0.1, "submission": 0.1, "imap": 0.5},
     "probe_timeout": 2,
-    # Seconds between two looks into a mailbox, and how long a look may take.
+    # Seconds between two looks into a mailbox, and how long an answer may take before another session is opened.
     "poll_interval": 1,
-    "poll_timeout": 3,
+    "poll_timeout": 5,
     # A client renews IDLE before 30 minutes (RFC 2177); until then it does not notice that its server is gone without a word.
     "idle_renew": 1740,
     # How long `stop` waits for what is under way, and the report for what has not arrived, in seconds.

@@ -95,6 +95,7 @@ def summarise(site, records, torn, mailboxes, faults):
         "services": {p: rows(records, p, "end", lambda r: r["outcome"] == "accepted", watched) for p in ("smtp", "submission")},
         "probes": {p: rows(records, p, "probe", lambda r: r["ok"], watched) for p in ("smtp", "submission", "imap")},
         "delivery": figures.percentiles([seconds for _seen, seconds in delays]),
+        "elsewhere": sum(message["vip"] != message["first_vip"] for message in accepted),
         "retried": sum(message["attempts"] > 1 for message in known.values()),
         "idle": {account: figures.blind(
             [message["accepted"] for message in accepted if message["to"] == account and not message["first"]],

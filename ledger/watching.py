@@ -51,7 +51,8 @@ class Watcher:
             turn += 1
             session = None
             try:
-                session = await clients.Imap.open(vip, self._site, self._context, self._user, timeout)
+                session = await clients.Imap.open(vip, self._site, self._context, self._user, self._site["answer_timeout"])
+                session.timeout = timeout
                 selected = await session.select()
                 up, failures = True, 0
                 self._book.note(e="session", t=self._clock(), to=self._user, by=by, vip=vip, up=True)
