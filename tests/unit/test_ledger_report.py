@@ -111,3 +111,17 @@ def test_events():
     for wrong in ("no json", '{"time": 1, "kind": "cut"}', '{"time": "noon", "kind": "cut", "text": ""}', "[]"):
         with pytest.raises(summary.EventsError, match="line 1"):
             summary.events(wrong)
+
+
+def test_an_overloaded_lab():
+    """A real run that ended in SIGKILL: 20 messages a second were too much for the lab, LMTP lost answers after its final dot, and mail was
+    delivered twice. The records of 17 of its 1068 messages, and what was in the mailboxes two minutes later."""
+    records, torn = book.read(HERE / "overloaded.jsonl")
+    found = json.loads((HERE / "overloaded-mailboxes.json").read_text())
+    report = summary.summarise(SITE, records, torn, found, [])
+    states = collections.Counter(item["state"] for item in report["notable"])
+    assert states == {"duplicated": 4, "lost": 4, "late": 4, "not_accepted": 4, "uncertain_delivered": 1}
+    assert report["verdict"]["sentences"][:2] == ["4 of 17 messages: accepted and in no mailbox.",
+                                                  "4 of 17 messages: delivered more often than any lost answer explains."]
+    assert not report["prober"]["finished"]
+    assert set(report["probes"]["imap"]["errors"]) == {"timeout", "reset"}
