@@ -26,7 +26,7 @@ PYTHON_MIN = (3, 11)
 ANSIBLE_MIN = (2, 19)
 
 # Each node has its own; nodes of different sites may ask different servers; all other site variables have one value.
-PER_HOST = ('mail_address', 'mail_address6')
+PER_HOST = ('mail_address', 'mail_address6', 'mail_rack')
 PER_SITE = ('mail_nameservers', 'mail_ntp_servers')
 
 # Lists whose entries module_utils/addresses.py checks, together and with better words than a spec has.
