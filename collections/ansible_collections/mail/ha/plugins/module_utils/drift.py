@@ -36,7 +36,7 @@ def compare(states, identities):
     """Compare nodes that should be alike.
 
     :param states: ``{host: {subject: {setting: value}}}``; a subject that a host lacks was not answered there, and is not compared
-    :param identities: ``{host: [name or address]}``
+    :param identities: ``{host: [name or address]}`` of all twins, those without an answer too, for the others name them
     :returns: ``[{subject, setting, values: {host: value or None}, odd: [host], message}]`` sorted by subject and setting; ``odd`` is empty where
         no value has a majority
     """
@@ -70,7 +70,7 @@ def _classes(values, identities):
             if value is not None and level:
                 value = _replace(value, identities[host], SELF)
                 if level == 2:
-                    value = _replace(value, [name for other in values if other != host for name in identities[other]], PEER)
+                    value = _replace(value, [name for other in identities if other != host for name in identities[other]], PEER)
             together[value].append(host)
         found.append(sorted(together.values(), key=len, reverse=True))
     best = [classes for classes in found if len(classes) == min(map(len, found))]
@@ -145,7 +145,7 @@ def report(groups, answers, identities):
 
     :param groups: ``{name: [host]}``, hosts that should be alike
     :param answers: ``{name: {host: answer}}``, what the module twin_state_info returned, or None
-    :param identities: see :func:`compare`
+    :param identities: ``{host: [name or address]}`` of all hosts
     :returns: ``{differences: [see compare, with group], problems: [sentence], compared: {name: number of settings}, text}``; a host without an
         answer and a subject that could not be asked are problems, for they would hide a difference
     """
@@ -164,7 +164,7 @@ def report(groups, answers, identities):
             states[host] = dict(answer['state'], certificates=seen) if seen and name == _SERVING else answer['state']
             problems += [f'{host}: {sentence}; look at the daemon, then run again.' for sentence in answer['errors']]
         compared[name] = max((sum(len(found) for found in state.values()) for state in states.values()), default=0)
-        differences += [dict(found, group=name) for found in compare(states, identities)]
+        differences += [dict(found, group=name) for found in compare(states, {host: identities[host] for host in hosts})]
     # Hosts in two groups are asked for the same packages twice; one difference is told once.
     told = list(dict.fromkeys(found['message'] for found in differences))
     lines = [f"{name} ({', '.join(hosts)}): {compared[name]} settings compared" for name, hosts in groups.items()]

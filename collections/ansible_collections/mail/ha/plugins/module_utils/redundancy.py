@@ -74,7 +74,7 @@ def report(site):
     failures = [f'{service}: it cannot work even with all hosts of the inventory; run check-inventory.yml, which says what is missing'
                 for service in FELT if losses[0]['services'][service]['state'] != UP]
     failures += [_sentence(point) + f"; or accept it: mail_accepted_single_points: [{point['name']}]"
-                for point in points if point['service'] and not point['accepted']]
+                 for point in points if point['service'] and not point['accepted']]
     warnings = [_sentence(point) + (' (accepted)' if point['accepted'] else '')
                 for point in points if point['accepted'] or not point['service']]
     warnings += [f'{service}: no host of the inventory does it' for service in (MONITORING, BACKUPS)

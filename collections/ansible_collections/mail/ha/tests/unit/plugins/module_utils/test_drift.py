@@ -115,6 +115,11 @@ def test_a_node_without_an_answer_is_a_problem(missing):
     assert problem.startswith('mail2: no answer for mailservers')
 
 
+def test_peers_without_an_answer_are_still_peers():
+    states = {'mail1': {'x': {'hosts': 'mail2,mail3'}}, 'mail3': {'x': {'hosts': 'mail1,mail2'}}}
+    assert not drift.compare(states, {host: IDENTITIES[host] for host in ('mail1', 'mail2', 'mail3')})
+
+
 def test_a_subject_without_an_answer_is_a_problem_and_not_compared():
     found = report({'mail1': answer(), 'mail2': {'state': {}, 'errors': ['postfix: postconf ended with 1: no']}})
     assert not found['differences']
@@ -124,5 +129,5 @@ def test_a_subject_without_an_answer_is_a_problem_and_not_compared():
 def test_certificates_are_what_the_balancers_see():
     answers = {'loadbalancers': {'lb1': {'state': {}, 'errors': [], 'served': {'mail1': {'port 10993': 'aa'}, 'mail2': {'port 10993': 'bb'}}}},
                'mailservers': {'mail1': answer(), 'mail2': answer()}}
-    found = drift.report({'loadbalancers': ['lb1'], 'mailservers': ['mail1', 'mail2']}, answers, IDENTITIES)
+    found = drift.report({'loadbalancers': ['lb1'], 'mailservers': ['mail1', 'mail2']}, answers, {**IDENTITIES, 'lb1': ['lb1']})
     assert [(item['subject'], item['setting']) for item in found['differences']] == [('certificates', 'port 10993')]
