@@ -117,14 +117,12 @@ errors:
 """
 
 import os
-import socket
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.mail.ha.plugins.module_utils import served_certificate, twin_state
+from ansible_collections.mail.ha.plugins.module_utils import haproxy, served_certificate, twin_state
 
 _SUBJECTS = ['certificates', 'chrony', 'clock', 'directory', 'dovecot', 'etcd', 'haproxy', 'keepalived', 'kernel', 'maps', 'packages', 'postfix',
              'postgresql', 'sysctl']
-_HAPROXY_SOCKET = '/run/haproxy/admin.sock'
 _KEEPALIVED_CONF = '/etc/keepalived/keepalived.conf'
 _READER = 'host=/run/postgresql user=mail_reader dbname=mail connect_timeout=5'
 _VIEWS = ('active_domains', 'active_accounts', 'logins', 'routes', 'sender_logins')
@@ -192,13 +190,7 @@ class Node:
 
     def haproxy(self):
         """What the runtime API says."""
-        def ask(command):
-            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-                connection.settimeout(_TIMEOUT)
-                connection.connect(_HAPROXY_SOCKET)
-                connection.sendall(command.encode() + b'\n')
-                return b''.join(iter(lambda: connection.recv(65536), b'')).decode()
-        return twin_state.haproxy(ask('show info'), ask('show stat'))
+        return twin_state.haproxy(haproxy.ask('show info'), haproxy.ask('show stat'))
 
     def keepalived(self):
         """What the daemon reads at a reload."""
@@ -257,7 +249,7 @@ def examine(parameters, run_command):
             continue
         try:
             state[subject] = twin_state.sealed(getattr(node, subject)(), parameters['seal_key'])
-        except (Unanswered, OSError, ValueError, KeyError, IndexError) as error:
+        except (Unanswered, haproxy.HaproxyError, OSError, ValueError, KeyError, IndexError) as error:
             errors.append(f'{subject}: {error}')
     return {'state': state, 'served': served, 'errors': errors}
 

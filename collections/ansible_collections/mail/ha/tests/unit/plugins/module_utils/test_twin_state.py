@@ -62,8 +62,9 @@ def test_secrets_become_digests_that_can_be_compared():
     found = twin_state.dovecot(text('mail1.doveconf'))
     sealed = twin_state.sealed(found, 'key')
     assert 'made-up-password' not in str(sealed)
-    assert sealed['pgsql order1 / parameters / password'].startswith('secret ') and sealed['pgsql order1 / parameters / password'] == sealed['pgsql order2 / parameters / password']
-    assert sealed['pgsql order1 / parameters / password'] != twin_state.sealed(found, 'other')['pgsql order1 / parameters / password']
+    first, second = (f'pgsql order{number} / parameters / password' for number in (1, 2))
+    assert sealed[first].startswith('secret ') and sealed[first] == sealed[second]
+    assert sealed[first] != twin_state.sealed(found, 'other')[first]
     assert sealed['ssl_client / ca_file'] == found['ssl_client / ca_file']
     assert sealed['ssl_server / key_file'] == '/etc/ha-mail/tls/service.key'
     assert 'hidden' not in twin_state.sealed({'uri': 'postgresql://reader:hidden@mail1:5432/mail'}, 'key')['uri']
