@@ -18,6 +18,8 @@ SITE = {"keepalived_address": "192.0.2.11", "keepalived_interface": "eth0",
 ONLY_V6 = {"keepalived_address": "2001:db8::11",
            "keepalived_peers": [{"name": "lb1", "address": "2001:db8::11"}, {"name": "lb2", "address": "2001:db8::12"}],
            "keepalived_instances": [VIP1]}
+DUAL_STACK = {"keepalived_address6": "2001:db8::11", "keepalived_peers": [peer | {"address6": f"2001:db8::1{n}"} for n, peer in enumerate(PEERS, 1)],
+              "keepalived_instances": [VIP2, {"name": "vip2-v6", "address": "2001:db8::102", "vrid": 54, "holders": ["lb2", "lb1"]}]}
 CHECKER = "keepalived --config-test --use-file $1"
 
 
@@ -31,7 +33,8 @@ def rendered(**changes):
     {"keepalived_checks": []},
     {"keepalived_peers": PEERS[:1], "keepalived_instances": [VIP1 | {"holders": ["lb1"]}]},
     ONLY_V6,
-], ids=["balancer", "mailserver", "no checks", "alone", "IPv6"])
+    DUAL_STACK,
+], ids=["balancer", "mailserver", "no checks", "alone", "IPv6", "dual stack"])
 def test_keepalived_accepts(changes):
     code, output = on_node(rendered(**changes), CHECKER)
     assert code == 0, output
@@ -60,3 +63,10 @@ def test_the_family_of_the_adverts_decides_what_is_advertised():
     four, six = rendered(), rendered(**ONLY_V6)
     assert re.search(r"virtual_ipaddress \{\s+192.0.2.101/32\s+\}\s+virtual_ipaddress_excluded \{\s+2001:db8::101/128\s+\}", four)
     assert re.search(r"virtual_ipaddress \{\s+2001:db8::101/128\s+\}\s+virtual_ipaddress_excluded \{\s+192.0.2.101/32\s+\}", six)
+
+
+def test_each_instance_speaks_the_family_of_its_address():
+    """keepalived refuses an IPv6 address alone beside IPv4 adverts: "No VIP specified; at least one is required"."""
+    four, six = rendered(**DUAL_STACK).split("vrrp_instance ")[1:]
+    assert re.search(r"unicast_src_ip 192.0.2.11\s+unicast_peer \{\s+192.0.2.12\s+192.0.2.13\s+\}\s+virtual_ipaddress \{\s+192.0.2.102/32\s", four)
+    assert re.search(r"unicast_src_ip 2001:db8::11\s+unicast_peer \{\s+2001:db8::12\s+\}\s+virtual_ipaddress \{\s+2001:db8::102/128\s", six)

@@ -15,20 +15,23 @@ TIMEOUT = 20
 
 
 class Site:
-    """The service as a client sees it: two addresses, one name, accounts with passwords."""
+    """The service as a client sees it: addresses, one name, accounts with passwords. VIPs are counted round: after the last the first."""
 
     def __init__(self, facts):
         self.vips = facts["vips"]
         self.name = facts["service_name"]
         self.passwords = facts["passwords"]
         self.foreign_domain = facts["foreign_domain"]
-        self.own_address = facts["own_address"]
         self.size_limit = facts["size_limit"]
         self.context = mail_clients.tls_context(facts["ca_file"])
 
+    def address(self, vip):
+        """The address of a service VIP."""
+        return self.vips[vip % len(self.vips)]
+
     def smtp(self, vip=0, tls=False):
         """An inbound SMTP connection, as from a foreign mail server."""
-        client = mail_clients.SMTP(self.vips[vip], 25, self.name, TIMEOUT)
+        client = mail_clients.SMTP(self.address(vip), 25, self.name, TIMEOUT)
         client.ehlo(f"mx.{self.foreign_domain}")
         if tls:
             client.starttls(context=self.context)
@@ -38,16 +41,16 @@ class Site:
     def submission(self, user, vip=0, password=None, port=465):
         """An authenticated submission session."""
         if port == 465:
-            client = mail_clients.SMTPS(self.vips[vip], 465, self.name, TIMEOUT, self.context)
+            client = mail_clients.SMTPS(self.address(vip), 465, self.name, TIMEOUT, self.context)
         else:
-            client = mail_clients.SMTP(self.vips[vip], port, self.name, TIMEOUT)
+            client = mail_clients.SMTP(self.address(vip), port, self.name, TIMEOUT)
             client.starttls(context=self.context)
         client.login(user, password or self.passwords[user])
         return client
 
     def imap(self, user, vip=0, folder="INBOX"):
         """A logged-in IMAP session with a folder selected."""
-        client = mail_clients.IMAPS(self.vips[vip], 993, self.name, TIMEOUT, self.context)
+        client = mail_clients.IMAPS(self.address(vip), 993, self.name, TIMEOUT, self.context)
         client.login(user, self.passwords[user])
         if folder:
             assert client.select(folder)[0] == "OK"
@@ -90,7 +93,19 @@ def refusal(function, *args, **kwargs):
     return code, text.decode() if isinstance(text, bytes) else text
 
 
+def facts():
+    """The site under test, as the file describes it that E2E_SITE names."""
+    return json.loads(pathlib.Path(os.environ["E2E_SITE"]).read_text())
+
+
 @pytest.fixture(scope="session")
 def site():
-    """The site under test, described by the file that E2E_SITE names."""
-    return Site(json.loads(pathlib.Path(os.environ["E2E_SITE"]).read_text()))
+    """The site under test."""
+    return Site(facts())
+
+
+def pytest_generate_tests(metafunc):
+    """A test that takes `vip` is run for every service VIP of the site, of both families where it has both."""
+    if "vip" in metafunc.fixturenames:
+        vips = facts()["vips"]
+        metafunc.parametrize("vip", range(len(vips)), ids=vips)

@@ -9,21 +9,19 @@ from conftest import make_message, refusal
 
 
 @pytest.mark.parametrize("tls", [False, True])
-@pytest.mark.parametrize("vip", [0, 1])
 def test_foreign_server_delivers(site, vip, tls):
     message = make_message(f"someone@{site.foreign_domain}", "anna@alpha.test")
     with site.smtp(vip, tls) as client:
         client.send_message(message)
-    assert site.wait_for("anna@alpha.test", message["Message-ID"], 1 - vip)
+    assert site.wait_for("anna@alpha.test", message["Message-ID"], vip + 1)
 
 
 @pytest.mark.parametrize("port", [465, 587])
-@pytest.mark.parametrize("vip", [0, 1])
 def test_submission_delivers(site, vip, port):
     message = make_message("anna@alpha.test", "cora@beta.test")
     with site.submission("anna@alpha.test", vip, port=port) as client:
         client.send_message(message)
-    assert site.wait_for("cora@beta.test", message["Message-ID"], 1 - vip)
+    assert site.wait_for("cora@beta.test", message["Message-ID"], vip + 1)
 
 
 def test_no_open_relay(site):

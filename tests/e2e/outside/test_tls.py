@@ -1,5 +1,6 @@
 """TLS: which versions, which certificate, and where AUTH is offered."""
 
+import concurrent.futures
 import socket
 import ssl
 import warnings
@@ -15,12 +16,11 @@ def handshake(site, vip, port, context):
     """Complete a TLS handshake on any of the service's ports; return the TLS socket."""
     import served_certificate  # pylint: disable=import-outside-toplevel
 
-    sock = mail_clients.connect(site.vips[vip], port, 20)
+    sock = mail_clients.connect(site.address(vip), port, 20)
     served_certificate.STARTTLS[STARTTLS.get(port, "none")](sock)
     return context.wrap_socket(sock, server_hostname=site.name)
 
 
-@pytest.mark.parametrize("vip", [0, 1])
 @pytest.mark.parametrize("port", IMPLICIT + list(STARTTLS))
 def test_certificate_is_valid_for_the_service_name(site, vip, port):
     with handshake(site, vip, port, site.context) as tls:
@@ -56,7 +56,14 @@ def test_port_25_never_offers_auth(site):
         assert not client.has_extn("auth")
 
 
-@pytest.mark.parametrize("port", [110, 143, 10025, 10993, 2424, 12340, 5432, 2379, 8008, 9199])
-def test_nothing_else_is_open(site, port):
-    with pytest.raises(OSError):
-        socket.create_connection((site.vips[0], port), 1).close()
+def test_nothing_else_is_open(site, vip):
+    def answers(port):
+        try:
+            socket.create_connection((site.address(vip), port), 1).close()
+        except OSError:
+            return False
+        return True
+
+    ports = [110, 143, 10025, 10993, 2424, 12340, 5432, 2379, 8008, 9199]
+    with concurrent.futures.ThreadPoolExecutor(len(ports)) as pool:
+        assert not [port for port, answer in zip(ports, pool.map(answers, ports)) if answer]

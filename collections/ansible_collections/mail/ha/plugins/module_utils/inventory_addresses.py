@@ -151,11 +151,13 @@ def check_virtual(variable, values, hosts, holders, group):
     result = []
     networks = networks_of(values)
     homes = {}
+    families = {}
     for name in holders:
         for address in (parse_address(hosts[name].get(key)) for key in ('mail_address', 'mail_address6')):
             home = network_of(address, networks) if address else None
             if home:
                 homes.setdefault(name, set()).add(home[0])
+                families.setdefault(name, set()).add(address.version)
     for entry in values.get(variable, []):
         place = f"{variable} ({entry['name']})"
         address = parse_address(entry['address'])
@@ -178,6 +180,12 @@ def check_virtual(variable, values, hosts, holders, group):
                 place, f"{address} lies in network '{home[0]}', without {enumerate_names(strangers)}",
                 f'an address of all {group} there as well, for VRRP moves addresses within one network only',
                 'correct the address, or that of the hosts'))
+        mute = [name for name, has in sorted(families.items()) if address.version not in has]
+        if mute and not strangers:
+            result.append(finding(
+                place, f"{address} is an IPv{address.version} address, and {enumerate_names(mute)} {'have' if len(mute) > 1 else 'has'} none",
+                f'an IPv{address.version} address of all {group}, for VRRP speaks the family of what it moves',
+                f"set {'mail_address6' if address.version == 6 else 'an IPv4 mail_address'} in the hosts file"))
     return result
 
 

@@ -10,13 +10,15 @@ ADMIN = "admin"
 ALL = "all"
 
 
-def members(names, hostvars, domain):
+def members(names, hostvars, domain, dual_stack=False):
     """Describe hosts the way roles take them.
 
     :param names: host names (list of str); hosts without a ``mail_address`` are left out, they have no service address.
     :param hostvars: mapping of host name to its variables.
     :param domain: DNS domain of the nodes (str).
-    :returns: list of ``{name, address, fqdn}`` in the order given; ``address6`` too where the host has one.
+    :param dual_stack: True adds ``address6`` where the host has a ``mail_address6`` (bool). Few may know it: daemons listen on
+        ``mail_address`` alone, so that a client with two addresses for a node would wait for the wrong one.
+    :returns: list of ``{name, address, fqdn}`` in the order given.
     """
     result = []
     for name in names:
@@ -24,7 +26,7 @@ def members(names, hostvars, domain):
         if "mail_address" not in variables:
             continue
         member = {"name": name, "address": variables["mail_address"], "fqdn": f"{name}.{domain}"}
-        if variables.get("mail_address6"):
+        if dual_stack and variables.get("mail_address6"):
             member["address6"] = variables["mail_address6"]
         result.append(member)
     return result

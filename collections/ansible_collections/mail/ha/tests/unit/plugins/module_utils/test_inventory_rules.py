@@ -136,6 +136,14 @@ def add(path, *values):
     return apply
 
 
+def both(*spoils):
+    """Spoil in several ways at once."""
+    def spoil(data):
+        for one in spoils:
+            one(data)
+    return spoil
+
+
 def regroup(**members):
     """Give groups other members; None removes a group. The groups of the hosts follow."""
     def apply(data):
@@ -296,6 +304,9 @@ ERRORS = [
      "mail_seats (seat01): 198.51.100.201 lies in network 'management', without mail1, mail2 and mail3, "
      'expected an address of all mailservers there as well, for VRRP moves addresses within one network only; '
      'correct the address, or that of the hosts.'),
+    ('IPv6 seat, mailserver without an IPv6 address', both(change('values.mail_seats.0.address', '2001:db8::201'), change('hosts.mail2.mail_address6', None)),
+     'mail_seats (seat01): 2001:db8::201 is an IPv6 address, and mail2 has none, '
+     'expected an IPv6 address of all mailservers, for VRRP speaks the family of what it moves; set mail_address6 in the hosts file.'),
     ('seat is the network address', change('values.mail_seats.0.address', '192.0.2.0'),
      "mail_seats (seat01): 192.0.2.0 is the network or broadcast address of 'dmz' (192.0.2.0/24), expected an address that a host can have; "
      'choose another one.'),

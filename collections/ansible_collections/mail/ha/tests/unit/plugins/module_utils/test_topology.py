@@ -22,7 +22,14 @@ def seats(count):
 
 def test_members_have_addresses_and_names_and_others_are_left_out():
     assert topology.members(["lb1", "router1"], HOSTVARS, "nodes.test") == [
-        {"name": "lb1", "address": "192.0.2.11", "fqdn": "lb1.nodes.test", "address6": "2001:db8::11"}]
+        {"name": "lb1", "address": "192.0.2.11", "fqdn": "lb1.nodes.test"}]
+
+
+def test_the_ipv6_address_is_told_to_those_who_ask_for_it():
+    """The argument specs of most roles do not know it, and no hosts file may hold it."""
+    assert topology.members(["lb1", "mail1"], HOSTVARS, "nodes.test", dual_stack=True) == [
+        {"name": "lb1", "address": "192.0.2.11", "fqdn": "lb1.nodes.test", "address6": "2001:db8::11"},
+        {"name": "mail1", "address": HOSTVARS["mail1"]["mail_address"], "fqdn": "mail1.nodes.test"}]
 
 
 @pytest.mark.parametrize("nodes,per_node", [(2, 4), (3, 4), (4, 3), (5, 4)])
