@@ -71,6 +71,6 @@ def metrics(answers, expected, verdict, now):
     lines += family('database_lag_bytes', 'How far the database is behind the leader.', [({'node': name}, member['lag']) for name, member in members.items()])
     lines += family('etcd_members_healthy', 'Members of etcd at work, as seen by the node.', _of_nodes(answers, 'etcd', lambda found: found['healthy']))
     lines += family('certificate_days_left', 'Days until the certificate that is served ends.', [
-        ({'node': host, 'endpoint': entry['name']}, entry.get('days_left'))
+        ({'node': host, 'endpoint': entry['name'], 'port': entry['port']}, entry.get('days_left'))
         for host, found in cluster_health.by_check(answers, 'certificates').items() for entry in found['certificates']])
     return '\n'.join(lines) + '\n'

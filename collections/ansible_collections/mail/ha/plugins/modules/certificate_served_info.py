@@ -82,6 +82,7 @@ certificates:
   elements: dict
   sample:
     - name: imaps on seat01
+      port: 993
       fingerprint: 1f0e...
       names: [seat01.nodes.example.org, 192.0.2.201]
       not_after: "2027-12-01T00:00:00+00:00"
@@ -159,7 +160,7 @@ def judge(endpoint, certificate, authority, min_days, now):
 
 def examine(endpoint, authority, min_days, timeout, now):
     """Ask one endpoint -> (its entry in the results, sentences about it). The parameters are those of :func:`judge`."""
-    entry = {"name": endpoint["name"], "error": ""}
+    entry = {"name": endpoint["name"], "port": endpoint["port"], "error": ""}
     try:
         der, entry["tls"] = served_certificate.read(
             endpoint["address"], endpoint["port"], endpoint["starttls"], endpoint["server_name"], endpoint["proxy"], timeout)
