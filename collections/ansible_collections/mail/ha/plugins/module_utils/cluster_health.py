@@ -30,6 +30,12 @@ ANSWERS = {
     'etcd': 'members',
     'certificates': 'certificates',
 }
+MODULES = {
+    'node': 'mail.ha.commands_info',
+    'maintenance': 'mail.ha.node_maintenance',
+    'certificates': 'mail.ha.certificate_served_info',
+    **{check: 'mail.ha.%s_info' % check for check in ('vrrp', 'haproxy', 'mail_store', 'postfix_queue', 'dovecot', 'patroni', 'etcd')},
+}
 OF_EVERY_NODE = ('node',)
 OF_GROUPS = {
     'loadbalancers': ('maintenance', 'vrrp', 'haproxy', 'certificates'),

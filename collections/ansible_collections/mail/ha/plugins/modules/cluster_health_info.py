@@ -16,9 +16,7 @@ description:
 options:
   reports:
     description:
-      - For each host the round in which it was asked (C(round)), and the result of each module by the name of the check (C(checks)).
-      - The checks are C(node) (M(mail.ha.commands_info)), C(maintenance) (M(mail.ha.node_maintenance) in check mode), C(vrrp), C(haproxy),
-        C(mail_store), C(postfix_queue), C(dovecot), C(patroni), C(etcd) and C(certificates) (M(mail.ha.certificate_served_info)).
+      - For each host what M(mail.ha.node_report_info) returned there. Whatever has no C(round) and C(checks) is no report.
     type: dict
     required: true
   round:
