@@ -12,6 +12,7 @@ import textwrap
 from ansible_collections.mail.ha.plugins.module_utils import cluster_health
 
 WIDTH = 120
+MOST = 12  # problems on the screen; they are ordered, and what follows is mostly a consequence of the first
 STRENGTHS = {
     'full': 'FULL STRENGTH',
     'degraded': 'DEGRADED: mail goes on, with less in reserve than there should be',
@@ -127,8 +128,10 @@ def screen(verdict, told):
             kept.setdefault(sentence, []).append(host)
     if verdict['problems']:
         lines += ['', 'Problems:']
-        for number, sentence in enumerate(verdict['problems'], 1):
+        for number, sentence in enumerate(verdict['problems'][:MOST], 1):
             lines += _wrapped('%3d. ' % number, sentence)
+        if verdict['problems'][MOST:]:
+            lines.append('     ... and %d more, which the verdict as JSON has.' % len(verdict['problems'][MOST:]))
     others = {sentence: hosts for sentence, hosts in kept.items() if sentence not in verdict['problems']}
     if others:
         lines += ['', 'Cannot be taken out now:']

@@ -88,11 +88,13 @@ def _side_by_side(answers, expected):
     """What no node can see alone, and the holders of the addresses -> ([sentence], holders)."""
     addresses = vrrp.verdict(by_check(answers, 'vrrp'), expected['addresses'])
     told = list(addresses['problems'])
+    moved = {}
     for entry in expected['addresses']:
         holder = addresses['holders'][entry['name']]
         if holder and holder != entry['holders'][0]:
-            told.append('%s (%s) is held by %s, expected %s, which prefers it. It goes back by itself when that one is well; look at '
-                        '"journalctl -u keepalived" there.' % (entry['name'], entry['address'], holder, entry['holders'][0]))
+            moved.setdefault((holder, entry['holders'][0]), []).append(entry['name'])
+    told += ['%s: held by %s, expected %s, which is preferred. Addresses go back by themselves when that one is well; look at '
+             '"journalctl -u keepalived" there.' % (', '.join(names), holder, preferred) for (holder, preferred), names in moved.items()]
     for host, found in sorted(by_check(answers, 'maintenance').items()):
         if found['old']['state'] != 'ready':
             told.append('%s is in maintenance: its state is %s, expected ready. End it with "/usr/local/lib/ha-mail/maintenance exit" there.'
@@ -117,12 +119,12 @@ def down(answers, expected):
 
     :param answers: reports with useful answers only.
     """
-    told = []
+    wrong = {}
     for entry in expected['addresses']:
         count = vrrp.holders_seen(by_check(answers, 'vrrp'), entry)
         if count != 1:
-            told.append('%s (%s) has %s, expected one: who uses it is not served, or not safely.' % (
-                entry['name'], entry['address'], '%d holders' % count if count else 'no holder that is known'))
+            wrong.setdefault('%d holders' % count if count else 'no holder that is known', []).append(entry['name'])
+    told = ['%s: %s, expected one: whoever uses it is not served, or not safely.' % (', '.join(names), found) for found, names in wrong.items()]
     groups = {group for node in expected['nodes'].values() for group in node['groups']}
     if 'loadbalancers' in groups:
         told += _bare_services(by_check(answers, 'haproxy').values())
