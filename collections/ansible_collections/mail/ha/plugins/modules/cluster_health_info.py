@@ -44,6 +44,10 @@ attributes:
   diff_mode:
     description: Changes nothing.
     support: none
+  platform:
+    description: Any control node.
+    support: full
+    platforms: posix
 extends_documentation_fragment:
   - ansible.builtin.action_common_attributes
 '''

@@ -44,6 +44,10 @@ attributes:
   diff_mode:
     description: Changes nothing.
     support: none
+  platform:
+    description: Nodes with the roles of this repository.
+    support: full
+    platforms: posix
 extends_documentation_fragment:
   - ansible.builtin.action_common_attributes
 seealso:
