@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.mail.ha.plugins.module_utils import topology
+from ansible_collections.mail.ha.plugins.module_utils import cluster_health, topology
 
 
 class FilterModule:
@@ -12,6 +12,9 @@ class FilterModule:
         """Return the filters by name."""
         return {
             "members": topology.members,
+            "cluster_nodes": topology.cluster_nodes,
+            "near": topology.near,
+            "health_checks": cluster_health.checks,
             "members_of_seats": topology.members_of_seats,
             "seat_holders": topology.seat_holders,
             "vip_holders": topology.vip_holders,

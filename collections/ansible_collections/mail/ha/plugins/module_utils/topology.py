@@ -8,6 +8,8 @@ import ipaddress
 ANY = "any"
 ADMIN = "admin"
 ALL = "all"
+# Groups of hosts that are part of the service.
+OF_THE_CLUSTER = ("loadbalancers", "mailservers", "databases", "monitors", "backups")
 
 
 def members(names, hostvars, domain, dual_stack=False):
@@ -30,6 +32,37 @@ def members(names, hostvars, domain, dual_stack=False):
             member["address6"] = variables["mail_address6"]
         result.append(member)
     return result
+
+
+def cluster_nodes(groups, hostvars):
+    """Describe all nodes of the cluster, as cluster_health.py expects them.
+
+    :param groups: mapping of group name to host names.
+    :param hostvars: mapping of host name to its variables.
+    :returns: ``{host: {groups: [str], address}}`` in the order of OF_THE_CLUSTER and of the inventory.
+    """
+    names = dict.fromkeys(name for group in OF_THE_CLUSTER for name in groups.get(group, []))
+    return {
+        name: {"groups": [group for group in OF_THE_CLUSTER if name in groups.get(group, [])], "address": hostvars[name]["mail_address"]}
+        for name in names
+    }
+
+
+def near(entries, networks, own):
+    """Select the floating addresses that a host shares a network with, so that it can ask its neighbours who holds them.
+
+    :param entries: list of ``{name, address}``, perhaps with ``address6``.
+    :param networks: list of ``{name, cidr}``.
+    :param own: addresses of the host (list of str).
+    :returns: list of ``{name, address}``, with one entry for each address.
+    """
+    ranges = [ipaddress.ip_network(network["cidr"]) for network in networks]
+    ranges = [network for network in ranges if any(ipaddress.ip_address(address) in network for address in own)]
+    return [
+        {"name": entry["name"], "address": entry[key]}
+        for entry in entries for key in ("address", "address6")
+        if entry.get(key) and any(ipaddress.ip_address(entry[key]) in network for network in ranges)
+    ]
 
 
 def members_of_seats(seats, domain):

@@ -92,6 +92,17 @@ def _answers(reports, address, claims):
     return sorted(macs), witnesses
 
 
+def holders_seen(reports, entry):
+    """How many hosts hold an address: those that say so, or those that answer for it to neighbours, whichever are more.
+
+    :param reports: {host: report}.
+    :param entry: expected.
+    """
+    claims = _claims(reports, entry)
+    return max([len(claims)] + [len(_answers(reports, ipaddress.ip_address(entry[key]), claims)[0])
+                                for key in ('address', 'address6') if entry.get(key)])
+
+
 def _judge(entry, text, reports, owners):
     """Return the sentence about one address of ``entry``, or None when it has one holder in every respect.
 

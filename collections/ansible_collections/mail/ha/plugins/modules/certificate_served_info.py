@@ -82,6 +82,7 @@ certificates:
   elements: dict
   sample:
     - name: imaps on seat01
+      port: 993
       fingerprint: 1f0e...
       names: [seat01.nodes.example.org, 192.0.2.201]
       not_after: "2027-12-01T00:00:00+00:00"
@@ -99,6 +100,7 @@ problems:
 import datetime
 import ipaddress
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.mail.ha.plugins.module_utils import served_certificate
@@ -108,6 +110,8 @@ try:
     IMPORT_ERROR = None
 except ImportError:
     IMPORT_ERROR = traceback.format_exc()
+
+AT_ONCE = 16  # endpoints
 
 
 def names_of(certificate):
@@ -154,6 +158,24 @@ def judge(endpoint, certificate, authority, min_days, now):
     return problems
 
 
+def examine(endpoint, authority, min_days, timeout, now):
+    """Ask one endpoint -> (its entry in the results, sentences about it). The parameters are those of :func:`judge`."""
+    entry = {"name": endpoint["name"], "port": endpoint["port"], "error": ""}
+    try:
+        der, entry["tls"] = served_certificate.read(
+            endpoint["address"], endpoint["port"], endpoint["starttls"], endpoint["server_name"], endpoint["proxy"], timeout)
+    except (OSError, served_certificate.ServedCertificateError) as error:
+        entry["error"] = str(error)
+        return entry, [f"{endpoint['name']} ({endpoint['address']} port {endpoint['port']}): no certificate could be read: "
+                       f"{error}. Look whether the daemon runs and the firewall lets this host in."]
+    certificate = x509.load_der_x509_certificate(der)
+    entry["fingerprint"] = served_certificate.fingerprint(der)
+    entry["names"] = names_of(certificate)
+    entry["not_after"] = certificate.not_valid_after_utc.isoformat()
+    entry["days_left"] = (certificate.not_valid_after_utc - now).days
+    return entry, judge(endpoint, certificate, authority, min_days, now)
+
+
 def main():
     """Run the module."""
     module = AnsibleModule(
@@ -180,25 +202,15 @@ def main():
         with open(params["ca_file"], "rb") as file:
             authority = x509.load_pem_x509_certificate(file.read())
     now = datetime.datetime.now(datetime.timezone.utc)
-    certificates, problems = [], []
-    for endpoint in params["endpoints"]:
-        entry = {"name": endpoint["name"], "error": ""}
-        try:
-            der, entry["tls"] = served_certificate.read(
-                endpoint["address"], endpoint["port"], endpoint["starttls"], endpoint["server_name"], endpoint["proxy"],
-                params["timeout"])
-        except (OSError, served_certificate.ServedCertificateError) as error:
-            entry["error"] = str(error)
-            problems.append(f"{endpoint['name']} ({endpoint['address']} port {endpoint['port']}): no certificate could be read: "
-                            f"{error}. Look whether the daemon runs and the firewall lets this host in.")
-        else:
-            certificate = x509.load_der_x509_certificate(der)
-            entry["fingerprint"] = served_certificate.fingerprint(der)
-            entry["names"] = names_of(certificate)
-            entry["not_after"] = certificate.not_valid_after_utc.isoformat()
-            entry["days_left"] = (certificate.not_valid_after_utc - now).days
-            problems.extend(judge(endpoint, certificate, authority, params["min_days"], now))
-        certificates.append(entry)
+
+    def answer(endpoint):
+        return examine(endpoint, authority, params["min_days"], params["timeout"], now)
+
+    # All at once: a node that is gone must not make the others wait.
+    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+        answers = list(pool.map(answer, params["endpoints"]))
+    certificates = [entry for entry, told in answers]
+    problems = [sentence for entry, told in answers for sentence in told]
     module.exit_json(changed=False, certificates=certificates, problems=problems)
 
 

@@ -100,3 +100,21 @@ def test_endpoints_are_every_host_with_every_port():
     assert len(found) == 4
     assert found[3] == {"name": "b", "address": "192.0.2.2", "server_name": "b.test", "port": 25, "starttls": "smtp"}
     assert {item["server_name"] for item in topology.endpoints(hosts, [{"port": 993}], "mail.test")} == {"mail.test"}
+
+
+def test_cluster_nodes_are_those_of_the_service_with_all_their_groups():
+    groups = {"mailservers": ["mail2", "mail1"], "databases": ["mail1"], "loadbalancers": ["lb1"], "lab_infrastructure": ["router1"], "all": ["router1"]}
+    assert topology.cluster_nodes(groups, HOSTVARS) == {
+        "lb1": {"groups": ["loadbalancers"], "address": "192.0.2.11"},
+        "mail2": {"groups": ["mailservers"], "address": "192.0.2.22"},
+        "mail1": {"groups": ["mailservers", "databases"], "address": "192.0.2.21"},
+    }
+
+
+def test_near_addresses_lie_in_a_network_of_the_host():
+    networks = [{"name": "dmz", "cidr": "192.0.2.0/24"}, {"name": "dmz", "cidr": "2001:db8::/64"}, {"name": "inner", "cidr": "198.51.100.0/24"}]
+    entries = [{"name": "vip1", "address": "192.0.2.101", "address6": "2001:db8::101", "vrid": 1}, {"name": "seat01", "address": "198.51.100.201"}]
+    assert topology.near(entries, networks, ["192.0.2.11"]) == [{"name": "vip1", "address": "192.0.2.101"}]
+    assert topology.near(entries, networks, ["192.0.2.11", "2001:db8::11"]) == [
+        {"name": "vip1", "address": "192.0.2.101"}, {"name": "vip1", "address": "2001:db8::101"}]
+    assert topology.near(entries, networks, ["203.0.113.1"]) == []

@@ -1,0 +1,82 @@
+"""A gate refuses what is really wrong: a node that hangs, an address that is held twice, a database without a leader.
+
+Runs on the control host of a lab (LAB) that is up and whole, and leaves it so. Each case asks through playbooks/check-cluster.yml, which
+is the gate without the play behind it; that nothing behind a gate runs is held by tests/playbooks/test_cluster_gate.py.
+"""
+
+import json
+import os
+import pathlib
+import subprocess
+import time
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+LAB = os.environ["LAB"]
+DATABASES = ["mail1", "mail2", "mail3"]
+HEALED = 120  # seconds until the cluster must be whole again
+
+
+def node(name, *command):
+    """Run a command on a node; it has to end well."""
+    return subprocess.run(["podman", "exec", f"{LAB}-{name}", *command], capture_output=True, text=True, timeout=90, check=True).stdout
+
+
+@pytest.fixture(name="ask")
+def fixture_ask(tmp_path):
+    """Ask for the verdict -> (exit code, verdict)."""
+    def ask(*arguments):
+        path = tmp_path / "verdict.json"
+        path.unlink(missing_ok=True)
+        done = subprocess.run(["ansible-playbook", "playbooks/check-cluster.yml", "-e", f"check_cluster_json={path}", *arguments],
+                              cwd=ROOT, capture_output=True, text=True, timeout=180, check=False)
+        assert path.exists(), done.stdout[-3000:] + done.stderr[-1000:]
+        return done.returncode, json.loads(path.read_text(encoding="utf-8"))
+
+    code, verdict = ask()
+    assert code == 0, verdict["problems"]
+    yield ask
+    end = time.monotonic() + HEALED
+    while (answer := ask())[0] != 0:
+        assert time.monotonic() < end, answer[1]["problems"]
+
+
+def test_a_node_that_hangs(ask):
+    """Its sshd is stopped: connections are accepted by the kernel, and nothing is ever said."""
+    node("ops1", "pkill", "-STOP", "-x", "sshd")
+    try:
+        code, verdict = ask()
+        spared, _verdict = ask("-e", "check_cluster_may_lose=ops1")
+        refused, _verdict = ask("-e", "check_cluster_may_lose=lb1")
+    finally:
+        node("ops1", "pkill", "-CONT", "-x", "sshd")
+    assert code != 0 and refused != 0 and spared == 0
+    assert verdict["strength"] == "degraded" and verdict["can_lose"] == ["ops1"]
+    assert any(sentence.startswith("ops1 gave no report") for sentence in verdict["problems"])
+
+
+def test_an_address_that_is_held_twice(ask):
+    vip, holder = json.loads(node("lb1", "/usr/local/lib/ha-mail/vrrp-addresses", "status"))[0]["address"], "lb1"
+    interface = json.loads(node("lb2", "ip", "-json", "route", "get", vip))[0]["dev"]
+    node("lb2", "ip", "address", "add", f"{vip}/32", "dev", interface)
+    try:
+        code, verdict = ask()
+    finally:
+        node("lb2", "ip", "address", "del", f"{vip}/32", "dev", interface)
+        node(holder, "systemctl", "reload", "keepalived")  # neighbours may have learnt the wrong one
+    assert code != 0 and verdict["strength"] == "down" and verdict["can_lose"] == []
+    assert verdict["holders"]["vip1"] is None
+    assert any("has 2 holders: lb1, lb2 say that they hold it" in sentence for sentence in verdict["problems"])
+
+
+def test_no_leader(ask):
+    for name in DATABASES:
+        node(name, "systemctl", "stop", "patroni")
+    try:
+        code, verdict = ask()
+    finally:
+        for name in DATABASES:
+            node(name, "systemctl", "start", "patroni")
+    assert code != 0 and verdict["strength"] == "down" and verdict["can_lose"] == []
+    assert "databases that take writes: none, expected exactly one." in verdict["problems"]
