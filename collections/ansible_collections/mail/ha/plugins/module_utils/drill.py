@@ -1,0 +1,188 @@
+# Copyright: the ha-mail authors
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a drill has shown: gaps of the services, events of the nodes, and whether that is what was predicted and allowed. Pure.
+
+Times are seconds since the epoch, as floats. Shapes::
+
+    record   a line of the loss ledger (ledger/book.py); only {e: 'probe', p, vip, ok, t} and {e: 'sending', t} are looked at
+    failure  {fault, service, worst: seconds or None, allowed: seconds, verdict, note}, from ``objectives.derive``
+    event    {time, kind, text}, what ledger-report.yml takes
+    row      {service, predicted, measured, usual, allowed, ok, note}, seconds or None
+"""
+
+from __future__ import annotations
+
+import re
+
+PROBED = ('smtp', 'submission', 'imap')
+SERVICES = PROBED + ('directory_write',)
+
+# Two probes of one address are never closer than this, whatever the load: a gap below it says nothing.
+RESOLUTION = 0.5
+# Seconds that stand for "no end by itself".
+OPEN = 30
+
+_VRRP = re.compile(r'vrrp-notify\[\d+\]: (\S+) (MASTER|BACKUP|FAULT|STOP) priority (\d+) at ([\d.]+)$')
+# HAProxy says it twice, on stderr with a level in brackets, and a backend that follows another one's checks says so ("via").
+_HAPROXY = re.compile(r'haproxy\[\d+\]: Server (\S+) is (UP|DOWN)(?! via)')
+_PATRONI = re.compile(r'patroni\[\d+\]: INFO: (promoted self to leader.*|[Dd]emot\w+ self.*|no action\. .*not healthy.*)$')
+_STAMP = re.compile(r'^(\d+\.\d+) (\S+) ')
+
+
+def journal_events(text):
+    """Events from ``journalctl -o short-unix`` of any node: addresses that move, servers that balancers give up or take back, leaders.
+
+    :returns: events in order, of kind ``takeover`` (VRRP and Patroni) or ``detection`` (HAProxy); other lines are passed over
+    """
+    found = []
+    for line in text.splitlines():
+        stamp = _STAMP.match(line)
+        if not stamp:
+            continue
+        time, host = float(stamp[1]), stamp[2]
+        vrrp, haproxy, patroni = _VRRP.search(line), _HAPROXY.search(line), _PATRONI.search(line)
+        if vrrp:
+            # Its own time is that of the transition; the journal's is when the line arrived.
+            found.append({'time': float(vrrp[4]), 'kind': 'takeover', 'text': f'{host}: {vrrp[1]} {vrrp[2]}'})
+        elif haproxy:
+            found.append({'time': time, 'kind': 'detection', 'text': f'{host}: {haproxy[1]} {haproxy[2]}'})
+        elif patroni:
+            found.append({'time': time, 'kind': 'takeover', 'text': f'{host}: {patroni[1]}'})
+    return sorted(found, key=lambda event: event['time'])
+
+
+def gaps(times, begin, end):
+    """Times without a success between ``begin`` and ``end``: [(seconds, from, to)], longest first.
+
+    The last success before ``begin`` starts the first gap, the first one after ``end`` closes the last; where there is none,
+    ``begin`` and ``end`` do.
+    """
+    inside = sorted(time for time in times if begin < time < end)
+    before = max((time for time in times if time <= begin), default=begin)
+    after = min((time for time in times if time >= end), default=end)
+    marks = [before] + inside + [after]
+    return sorted(((round(late - early, 3), early, late) for early, late in zip(marks, marks[1:])), key=lambda gap: (-gap[0], gap[1]))
+
+
+def longest_gaps(records, writes, begin, end):
+    """The longest gap of each service between two times, at the address where it was worst.
+
+    One address alone counts, though the other one answers: a client that chose it waits.
+
+    :param records: of the ledger. :param writes: times at which the directory took a change
+    :returns: ``{service: {seconds, begin, end, vip}}`` of the services that were watched; ``vip`` is '' for directory_write
+    """
+    successes = {}
+    for record in records:
+        if record.get('e') == 'probe' and record['p'] in PROBED:
+            times = successes.setdefault((record['p'], record['vip']), [])
+            if record['ok']:
+                times.append(record['t'])
+    if writes:
+        successes['directory_write', ''] = list(writes)
+    found = {}
+    for (service, vip), times in sorted(successes.items()):
+        seconds, early, late = gaps(times, begin, end)[0]
+        if service not in found or seconds > found[service]['seconds']:
+            found[service] = {'seconds': seconds, 'begin': early, 'end': late, 'vip': vip}
+    return found
+
+
+def prediction(failures, fault):
+    """``{service: failure}`` of one fault; empty for one that nobody has worked out."""
+    return {failure['service']: failure for failure in failures if failure['fault'] == fault}
+
+
+def hold(failures, fault, least=15):
+    """How long a fault has to last, in whole seconds, so that what it does is over before it is mended.
+
+    Where nothing ends it, long enough for all that answers to it: Patroni's ttl and what follows it.
+    """
+    worst = [OPEN if failure['worst'] is None else failure['worst'] for failure in prediction(failures, fault).values()]
+    return max(least, int(1.2 * max(worst, default=0) + 5))
+
+
+def judge(fault, failures, records, writes, report, times):
+    """The verdict on a drill.
+
+    A gap is what lies between two successes, so it also holds the rhythm of the probes: what was usual before the fault is allowed
+    on top. A service that the fault should not touch is allowed nothing more than that.
+
+    :param report: report.json of the ledger
+    :param times: ``{begun, mended, whole}``: when the fault began, when it was mended, when the cluster was at full strength again
+    :returns: dict with ``ok``, ``rows`` (see the module), ``lost``, ``duplicated``, ``sentences`` (what is wrong, else one that says
+        that nothing is)
+    """
+    settled = min((record['t'] for record in records if record.get('e') == 'sending'), default=times['begun'])
+    usual = longest_gaps([record for record in records if record.get('t', 0) <= times['begun']],
+                         [time for time in writes if time <= times['begun']], settled, times['begun'])
+    measured = longest_gaps(records, writes, times['begun'], times['whole'])
+    predicted = prediction(failures, fault)
+    rows = [_row(service, predicted, measured, usual) for service in SERVICES]
+    told = [_complain(row) for row in rows if not row['ok']]
+    if not report['verdict']['ok']:
+        told = [report['verdict']['sentences'][0]] + told
+    counts = report['messages']
+    fine = f"{counts['accepted']} messages accepted, none lost, none duplicated; every service came back in time."
+    return {'ok': not told, 'rows': rows, 'lost': counts['lost'], 'duplicated': counts['duplicated'], 'sentences': told or [fine]}
+
+
+def _row(service, predicted, measured, usual):
+    failure = predicted.get(service)
+    gap = measured.get(service)
+    rhythm = max(RESOLUTION, usual[service]['seconds'] if service in usual else 0.0)
+    allowed = failure['allowed'] if failure else 0.0 if predicted else None
+    # What is known not to hold is reported with its reason, and is no surprise.
+    known = bool(failure) and failure['verdict'] != 'met'
+    ok = gap is not None and (known or allowed is None or gap['seconds'] <= allowed + rhythm)
+    return {
+        'service': service,
+        'predicted': failure['worst'] if failure else 0.0 if predicted else None,
+        'measured': gap['seconds'] if gap else None,
+        'usual': rhythm,
+        'allowed': allowed,
+        'ok': ok,
+        'note': failure['note'] if known else '',
+    }
+
+
+def _complain(row):
+    if row['measured'] is None:
+        return f"{row['service']}: it was not measured, so nothing is proved; look for the probes in the ledger."
+    return (f"{row['service']}: {row['measured']:.1f} s without an answer, expected {row['allowed']:g} s at most and {row['usual']:.1f} s "
+            'that are usual between two probes; see the time line in report.html.')
+
+
+def table(results):
+    """Lines of Markdown over several drills.
+
+    :param results: ``[{fault, ok, rows, lost, duplicated}]``; several runs of one fault are one line with the worst of them, and a run
+        that did not get as far as a verdict has no rows
+    """
+    lines = ['| fault | runs | ' + ' | '.join(SERVICES) + ' | lost | duplicated | verdict |', '|---' * (len(SERVICES) + 5) + '|']
+    runs = {}
+    for result in results:
+        runs.setdefault(result['fault'], []).append(result)
+    for fault, some in runs.items():
+        judged = [result for result in some if result.get('rows')]
+        cells = [_cell([row for result in judged for row in result['rows'] if row['service'] == service]) for service in SERVICES]
+        broken = len(some) - sum(bool(result['ok']) for result in some)
+        lines.append(f"| {fault} | {len(some)} | {' | '.join(cells)} | {_total(judged, 'lost')} | {_total(judged, 'duplicated')} | "
+                     f"{f'{broken} of {len(some)} broken' if broken else 'kept'} |")
+    return lines + ['', 'Seconds: measured (predicted, allowed), the worst of all runs. Measured holds the rhythm of the probes too.']
+
+
+def _cell(rows):
+    """``measured (predicted, allowed)``, or nothing where nothing was measured."""
+    measured = [row['measured'] for row in rows if row['measured'] is not None]
+    if not measured:
+        return ''
+    first = rows[0]
+    if first['allowed'] is None:
+        return f'{max(measured):.1f}'
+    predicted = 'open' if first['predicted'] is None else f"{first['predicted']:g}"
+    return f"{max(measured):.1f} ({predicted}, {first['allowed']:g})"
+
+
+def _total(results, key):
+    return sum(result[key] for result in results) if results else ''

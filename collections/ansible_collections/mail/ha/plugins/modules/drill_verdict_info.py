@@ -1,0 +1,197 @@
+#!/usr/bin/python
+# Copyright: the ha-mail authors
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a drill has shown."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r'''
+---
+module: drill_verdict_info
+short_description: Compare what a drill measured with what was predicted and allowed
+version_added: 0.2.0
+description:
+  - Reads the evidence of a drill and measures, for each service, the longest time without an answer between the fault and the return to
+    full strength, at the service address where it was longest.
+  - That time lies between two successful probes, so the longest one that was usual before the fault is allowed on top of the budget.
+  - A broken promise is reported in RV(ok), not as a failure; evidence that is missing or damaged is a failure.
+options:
+  fault:
+    description: Name of the fault.
+    type: str
+    required: true
+  failures:
+    description: What the objectives predict and allow, C(failures) of what P(mail.ha.objectives#filter) returns.
+    type: list
+    elements: dict
+    required: true
+  directory:
+    description:
+      - Directory of the evidence, on the host where this module runs.
+      - C(ledger.jsonl) and C(report.json) are the loss ledger's; C(writes) holds the times at which the directory took a change, one a line.
+    type: path
+    required: true
+  begun:
+    description: When the fault began, in seconds since the epoch.
+    type: float
+    required: true
+  mended:
+    description: When it was mended, in seconds since the epoch.
+    type: float
+    required: true
+  whole:
+    description: When the cluster was at full strength again, in seconds since the epoch.
+    type: float
+    required: true
+author:
+  - ha-mail (@ha-mail)
+attributes:
+  check_mode:
+    description: Only reads.
+    support: full
+  diff_mode:
+    description: Changes nothing.
+    support: none
+  platform:
+    description: Any system with Python.
+    support: full
+    platforms: posix
+extends_documentation_fragment:
+  - ansible.builtin.action_common_attributes
+'''
+
+EXAMPLES = r'''
+- name: Judge
+  mail.ha.drill_verdict_info:
+    fault: mailserver-cut
+    failures: "{{ ({} | mail.ha.objectives).failures }}"
+    directory: .cache/drills/20260101T120000Z-mailserver-cut
+    begun: 1767268800.5
+    mended: 1767268840.1
+    whole: 1767268871.9
+  register: drill
+  failed_when: not drill.ok
+'''
+
+RETURN = r'''
+ok:
+  description: Whether every promise and every budget was kept.
+  returned: always
+  type: bool
+  sample: true
+sentences:
+  description: One sentence for each promise or budget that was broken, else one that says that none was.
+  returned: always
+  type: list
+  elements: str
+  sample: ["imap: 7.4 s without an answer, expected 5 s at most and 1.1 s that are usual between two probes; see the time line in report.html."]
+lost:
+  description: Messages that were accepted and are in no mailbox.
+  returned: always
+  type: int
+  sample: 0
+duplicated:
+  description: Messages that were delivered more often than any lost answer explains.
+  returned: always
+  type: int
+  sample: 0
+rows:
+  description: The figures of each service, in seconds.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    service:
+      description: Name of the service.
+      type: str
+      sample: imap
+    predicted:
+      description: Worst case by the objectives; none where nothing ends it, or where nobody has worked it out.
+      type: float
+      sample: 4.4
+    measured:
+      description: Longest time without an answer; none where nothing watched.
+      type: float
+      sample: 3.9
+    usual:
+      description: The longest such time before the fault, half a second at the least.
+      type: float
+      sample: 1.1
+    allowed:
+      description: Budget of this fault; none for a fault that nobody has worked out.
+      type: float
+      sample: 5.0
+    ok:
+      description: Whether the budget was kept, or is known not to hold.
+      type: bool
+      sample: true
+    note:
+      description: Why it is known not to hold, else nothing.
+      type: str
+      sample: ''
+table:
+  description: The same as lines of Markdown.
+  returned: always
+  type: list
+  elements: str
+  sample: ["| fault | runs | smtp | ..."]
+'''
+
+import json
+import os
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.mail.ha.plugins.module_utils import drill
+
+
+class EvidenceError(Exception):
+    """A file of the evidence is missing or damaged; the text says which."""
+
+
+def read(place):
+    """The evidence in a directory.
+
+    :returns: ``(records, writes, report)`` as ``drill.judge`` takes them
+    :raises EvidenceError: a file is missing or damaged
+    """
+    found = []
+    for name, parse in (('ledger.jsonl', _each(json.loads)), ('writes', _each(float)), ('report.json', json.loads)):
+        path = os.path.join(place, name)
+        try:
+            with open(path, encoding='utf-8') as handle:
+                found.append(parse(handle.read()))
+        except (OSError, ValueError) as error:
+            raise EvidenceError(f'{path} cannot be read ({error}), expected what a drill leaves there; run the drill again') from error
+    return tuple(found)
+
+
+def _each(parse):
+    """Apply ``parse`` to every line that holds something."""
+    return lambda text: [parse(line) for line in text.splitlines() if line.strip()]
+
+
+def main():
+    """Read the evidence and judge it."""
+    module = AnsibleModule(
+        argument_spec={
+            'fault': {'type': 'str', 'required': True},
+            'failures': {'type': 'list', 'elements': 'dict', 'required': True},
+            'directory': {'type': 'path', 'required': True},
+            'begun': {'type': 'float', 'required': True},
+            'mended': {'type': 'float', 'required': True},
+            'whole': {'type': 'float', 'required': True},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    try:
+        records, writes, report = read(params['directory'])
+    except EvidenceError as error:
+        module.fail_json(msg=str(error))
+    times = {key: params[key] for key in ('begun', 'mended', 'whole')}
+    verdict = drill.judge(params['fault'], params['failures'], records, writes, report, times)
+    module.exit_json(changed=False, table=drill.table([{'fault': params['fault'], **verdict}]), **verdict)
+
+
+if __name__ == '__main__':
+    main()
