@@ -4,7 +4,7 @@
 export LAB ?= $(or $(LAYOUT),lab)
 export LAYOUT
 
-.PHONY: lab lab-down lab-shell test lint unit bench docs requirements
+.PHONY: lab lab-down lab-shell test lint unit bench drill drills docs requirements
 
 lab:            ## nodes, cluster, accounts, and a mail carried
 	@lab/make-lab
@@ -20,6 +20,10 @@ unit:           ## tests that need no node
 	@lab/bootstrap && lab/enter tests/run-unit
 bench:          ## measure the running lab; results go to docs/measurements.md
 	@lab/bootstrap && tests/bench/run
+drill:          ## break one thing, watch, judge: make drill FAULT=mailserver-cut [TARGET=mail2]
+	@lab/bootstrap && lab/enter ansible-playbook playbooks/drill.yml -e drill_fault=$(FAULT) -e drill_target=$(TARGET)
+drills:         ## all of them, resumed where they stopped: make drills [FAULTS="haproxy-frozen mailserver-cut"] [RUNS=5]
+	@lab/bootstrap && lab/enter tests/drills
 docs:           ## fill in what is generated from argument specs
 	@lab/bootstrap && lab/enter python docs/generate.py
 requirements:   ## pin .config/requirements.in anew

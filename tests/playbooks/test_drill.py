@@ -1,0 +1,96 @@
+"""drill.yml as a user runs it where a drill must not begin: exit code, one sentence, and that no host is touched."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+
+import pytest
+from test_check_inventory import ROOT, Site, words
+
+LOCK = ROOT / "roles/drill/files/one-drill"
+
+
+@pytest.fixture(name="site")
+def fixture_site(tmp_path):
+    return Site("lab", tmp_path)
+
+
+def drill(site, *arguments, fault="haproxy-frozen"):
+    """Run a drill with its evidence inside the test's own directory."""
+    return site.play(ROOT / "playbooks/drill.yml", "-e", f"drill_fault={fault}", "-e", f"drill_evidence_dir={site.directory}/drills", *arguments)
+
+
+def refused(run, site, sentence):
+    """It ended with this sentence, and nothing was touched."""
+    assert run.returncode == 2, run.stdout
+    assert sentence in words(run)
+    assert not site.touched.exists()
+    assert not list((site.directory / "drills").glob("2*")), "there is evidence of a drill that never began"
+
+
+def test_a_site_that_does_not_allow_it(site):
+    site.edit("group_vars/all/lab.yml", "mail_drills_allowed: true\n", "")
+    refused(drill(site), site, "This site does not allow drills; set mail_drills_allowed to true in its inventory if it may be broken on purpose.")
+
+
+def test_an_unknown_fault(site):
+    run = drill(site, fault="haproxy-frosen")
+    refused(run, site, "drill_fault: found 'haproxy-frosen', expected one of dovecot-frozen, dovecot-killed, etcd-member-killed, haproxy-frozen,")
+
+
+def test_no_fault_at_all(site):
+    refused(drill(site, fault=""), site, "Nothing says what to break; name it with -e drill_fault=NAME")
+
+
+def test_no_host_outside(site):
+    refused(drill(site, "-e", "ledger_from=moon"), site, "The inventory has no host moon to watch from outside; name one with -e ledger_from=HOST.")
+
+
+def test_a_target_that_does_not_have_it(site):
+    refused(drill(site, "-e", "drill_target=mail1"), site,
+            "drill_target: found 'mail1', expected one of lb1, lb2 for haproxy-frozen; name one of them.")
+
+
+def test_power_that_cannot_be_switched(site):
+    site.edit("group_vars/all/lab.yml", "  pause: podman pause {{ lab_name }}-{{ inventory_hostname }}\n", "")
+    refused(drill(site, fault="mailserver-paused"), site,
+            "mailserver-paused needs mail_power_commands with the keys pause and unpause; set them in the inventory.")
+
+
+def test_a_second_drill(site):
+    with subprocess.Popen(["sleep", "60"]) as first:
+        subprocess.run([LOCK, "take", site.directory / "drills/lock", str(first.pid), "20260101T000000Z-mailserver-cut"], check=True)
+        run = drill(site)
+        first.kill()
+    refused(run, site, f"Another drill is running, 20260101T000000Z-mailserver-cut (process {first.pid}); wait for its end.")
+
+
+def test_a_drill_that_was_killed_holds_up_nothing(tmp_path):
+    file = tmp_path / "lock"
+    with subprocess.Popen(["sleep", "60"]) as first:
+        subprocess.run([LOCK, "take", file, str(first.pid), "first"], check=True)
+        first.kill()
+    mine = str(os.getpid())
+    subprocess.run([LOCK, "take", file, mine, "second"], check=True)
+    # The same number with another start is another process.
+    file.write_text(f"{mine} 1 third\n", encoding="utf-8")
+    subprocess.run([LOCK, "take", file, mine, "fourth"], check=True)
+    subprocess.run([LOCK, "free", file, "1"], check=True)
+    assert file.read_text(encoding="utf-8").endswith(" fourth\n"), "somebody else has freed it"
+    subprocess.run([LOCK, "free", file, mine], check=True)
+    assert not file.exists()
+
+
+def test_a_cluster_that_cannot_be_asked_is_not_broken_further(site):
+    """Every host is out of reach: the gate refuses, the history says why, and the lock is free for the next."""
+    started = time.monotonic()
+    run = drill(site)
+    assert run.returncode == 2, run.stdout
+    assert "playbooks/check-health.yml failed" in words(run)
+    assert "Break" not in run.stdout.replace("Break it", "").replace("Break it while", "")
+    history = (site.directory / "drills/history.jsonl").read_text(encoding="utf-8")
+    assert '"ok": false' in history and '"fault": "haproxy-frozen"' in history
+    assert not (site.directory / "drills/lock").exists()
+    assert time.monotonic() - started < 100
