@@ -135,11 +135,6 @@ def _switchover(plan):
     ]
 
 
-def _dovecot_restarts(_plan):
-    """Postfix asks its own node's Dovecot for logins; HAProxy's check of Postfix does not see that it is gone."""
-    return [('RestartSec of dovecot.service', 1000, 'roles/dovecot, unit.conf'), ('start of Dovecot', 1000, 'an estimate')]
-
-
 def _nothing(_plan):
     return []
 
@@ -184,8 +179,8 @@ FAULTS = {
     },
     'postfix-killed': {'smtp': (3000, (_balancer_refused,)), 'submission': (3000, (_balancer_refused,))},
     'postfix-frozen': {'smtp': (3000, (_balancer_hangs,)), 'submission': (3000, (_balancer_hangs,))},
-    'dovecot-killed': {'imap': (3000, (_balancer_refused, _check_refused)), 'submission': (3000, (_dovecot_restarts,))},
-    'dovecot-frozen': {'imap': (3000, (_balancer_hangs, _check_hangs)), 'submission': (3000, None)},
+    'dovecot-killed': {'imap': (3000, (_balancer_refused, _check_refused)), 'submission': (3000, (_balancer_refused,))},
+    'dovecot-frozen': {'imap': (3000, (_balancer_hangs, _check_hangs)), 'submission': (3000, (_balancer_hangs,))},
     'store-not-writable': {'imap': (5000, (_probe_hangs,))},
     'store-brick-killed': {'imap': (5000, (_store_refuses,))},
     'postgresql-leader-killed': {**_READS_GO_ON, 'directory_write': (30_000, (_leader_crashes,))},
@@ -205,7 +200,6 @@ FAULTS = {
 REPORTED = {
     ('mailserver-paused', 'imap'):
         'by its source GlusterFS waits for a frozen node longer than the probe does, so that survivors would give up seats too; not measured yet',
-    ('dovecot-frozen', 'submission'): 'logins for submission on this node hang until Dovecot is restarted: nothing watches this path',
     ('two-of-three-cut', 'imap'): 'fails closed until one of the two is back',
     ('two-of-three-cut', 'directory_write'): 'fails closed until one of the two is back',
 }
