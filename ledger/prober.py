@@ -71,6 +71,8 @@ class Prober:
             tasks += [group.create_task(work()) for watcher in watchers for work in (watcher.idle, watcher.poll)]
             tasks += [group.create_task(probing.keep_probing(site, self._context, protocol, self._book, clock)) for protocol in probing.PROBES]
             tasks.append(group.create_task(self._feel_stalls()))
+            if not self._resumed:  # then the mailboxes are read from their beginnings
+                await asyncio.gather(*(watcher.ready.wait() for watcher in watchers))
             await self._book.write(e="sending", t=clock())
             await self._send_until_stopped()
             await self._book.write(e="stop", t=clock())

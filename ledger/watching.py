@@ -41,6 +41,7 @@ class Watcher:
         self._uid = 0
         self._first = resumed
         self.seen = set()
+        self.ready = asyncio.Event()  # what comes from now on will be seen
 
     async def _sessions(self, by, timeout, work):
         """Open sessions for ever, each by the next address after one has failed."""
@@ -94,6 +95,7 @@ class Watcher:
                         self.seen.add(number)
                         self._book.note(e="seen", t=self._clock(), n=number, to=self._user, first=self._first)
                 self._uid, self._first = max(self._uid, highest), False
+                self.ready.set()
                 try:
                     await asyncio.wait_for(self._look.wait(), self._site["poll_interval"])
                 except TimeoutError:

@@ -1,6 +1,6 @@
 """A gate refuses what is really wrong: a node that hangs, an address that is held twice, a database without a leader.
 
-Runs on the control host of a lab (LAB) that is up and whole, and leaves it so. Each case asks through playbooks/check-cluster.yml, which
+Runs on the control host of a lab (LAB) that is up and whole, and leaves it so. Each case asks through playbooks/check-health.yml, which
 is the gate without the play behind it; that nothing behind a gate runs is held by tests/playbooks/test_cluster_gate.py.
 """
 
@@ -29,7 +29,7 @@ def fixture_ask(tmp_path):
     def ask(*arguments):
         path = tmp_path / "verdict.json"
         path.unlink(missing_ok=True)
-        done = subprocess.run(["ansible-playbook", "playbooks/check-cluster.yml", "-e", f"check_cluster_json={path}", *arguments],
+        done = subprocess.run(["ansible-playbook", "playbooks/check-health.yml", "-e", f"check_health_json={path}", *arguments],
                               cwd=ROOT, capture_output=True, text=True, timeout=180, check=False)
         assert path.exists(), done.stdout[-3000:] + done.stderr[-1000:]
         return done.returncode, json.loads(path.read_text(encoding="utf-8"))
@@ -47,8 +47,8 @@ def test_a_node_that_hangs(ask):
     node("ops1", "pkill", "-STOP", "-x", "sshd")
     try:
         code, verdict = ask()
-        spared, _verdict = ask("-e", "check_cluster_may_lose=ops1")
-        refused, _verdict = ask("-e", "check_cluster_may_lose=lb1")
+        spared, _verdict = ask("-e", "check_health_may_lose=ops1")
+        refused, _verdict = ask("-e", "check_health_may_lose=lb1")
     finally:
         node("ops1", "pkill", "-CONT", "-x", "sshd")
     assert code != 0 and refused != 0 and spared == 0

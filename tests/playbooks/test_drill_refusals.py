@@ -88,7 +88,7 @@ def test_a_cluster_that_cannot_be_asked_is_not_broken_further(site):
     started = time.monotonic()
     run = drill(site)
     assert run.returncode == 2, run.stdout
-    assert "playbooks/check-cluster.yml failed" in words(run)
+    assert "playbooks/check-health.yml failed" in words(run)
     assert "Break" not in run.stdout.replace("Break it", "").replace("Break it while", "")
     history = (site.directory / "drills/history.jsonl").read_text(encoding="utf-8")
     assert '"ok": false' in history and '"fault": "haproxy-frozen"' in history

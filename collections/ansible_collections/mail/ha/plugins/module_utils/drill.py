@@ -109,14 +109,14 @@ def judge(fault, failures, records, writes, report, times):
     on top. A service that the fault should not touch is allowed nothing more than that.
 
     :param report: report.json of the ledger
-    :param times: ``{begun, mended, whole}``: when the fault began, when it was mended, when the cluster was at full strength again
+    :param times: ``{begun, mended, watched}``: when the fault began, when it was mended, until when clients were watched
     :returns: dict with ``ok``, ``rows`` (see the module), ``lost``, ``duplicated``, ``sentences`` (what is wrong, else one that says
         that nothing is)
     """
     settled = min((record['t'] for record in records if record.get('e') == 'sending'), default=times['begun'])
     usual = longest_gaps([record for record in records if record.get('t', 0) <= times['begun']],
                          [time for time in writes if time <= times['begun']], settled, times['begun'])
-    measured = longest_gaps(records, writes, times['begun'], times['whole'])
+    measured = longest_gaps(records, writes, times['begun'], times['watched'])
     predicted = prediction(failures, fault)
     rows = [_row(service, predicted, measured, usual) for service in SERVICES]
     told = [_complain(row) for row in rows if not row['ok']]

@@ -173,9 +173,13 @@ def _timers_for(rto, factor):
         'advert': _scale(200, front, 50, 1000, 10),
         'adverts': 3,  # RFC 9568; two make a loaded host lose its addresses for nothing
         'check_interval': _scale(500, front, 200, 2000, 10),
-        'check_timeout': _scale(700, front, 300, 2000, 10),
-        'check_fall': 2,  # one alone may be a hiccup
+        # One long silence tells a daemon that hangs from one that is slow better than two short ones, and nothing gets lost on the way.
+        'check_timeout': _scale(1200, front, 500, 3000, 10),
+        'check_fall': 1,
         'balancer_interval': _scale(500, front, 100, 2000, 10),
+        # Over the network one failure may be a lost packet, so the check is repeated at once.
+        'balancer_timeout': _scale(900, front, 200, 2000, 10),
+        'balancer_again': _scale(100, front, 50, 500, 10),
         'balancer_fall': 2,
         'balancer_connect': _scale(400, front, 200, 1000, 10),
         'agent_interval': _scale(1000, front, 500, 5000, 100),
@@ -215,6 +219,8 @@ def _timers(plan):
         'keepalived_mail_store_interval': _number(plan['probe_interval'] / 1000),
         'keepalived_mail_store_timeout': _number(plan['probe_timeout'] / 1000),
         'haproxy_check_interval': _haproxy(plan['balancer_interval']),
+        'haproxy_check_timeout': _haproxy(plan['balancer_timeout']),
+        'haproxy_check_again': _haproxy(plan['balancer_again']),
         'haproxy_check_fall': plan['balancer_fall'],
         'haproxy_connect_timeout': _haproxy(plan['balancer_connect']),
         'haproxy_agent_interval': _haproxy(plan['agent_interval']),

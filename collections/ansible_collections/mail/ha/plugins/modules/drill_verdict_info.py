@@ -39,8 +39,8 @@ options:
     description: When it was mended, in seconds since the epoch.
     type: float
     required: true
-  whole:
-    description: When the cluster was at full strength again, in seconds since the epoch.
+  watched:
+    description: Until when clients were watched, healing included, in seconds since the epoch.
     type: float
     required: true
 author:
@@ -68,7 +68,7 @@ EXAMPLES = r'''
     directory: .cache/drills/20260101T120000Z-mailserver-cut
     begun: 1767268800.5
     mended: 1767268840.1
-    whole: 1767268871.9
+    watched: 1767268871.9
   register: drill
   failed_when: not drill.ok
 '''
@@ -179,7 +179,7 @@ def main():
             'directory': {'type': 'path', 'required': True},
             'begun': {'type': 'float', 'required': True},
             'mended': {'type': 'float', 'required': True},
-            'whole': {'type': 'float', 'required': True},
+            'watched': {'type': 'float', 'required': True},
         },
         supports_check_mode=True,
     )
@@ -188,7 +188,7 @@ def main():
         records, writes, report = read(params['directory'])
     except EvidenceError as error:
         module.fail_json(msg=str(error))
-    times = {key: params[key] for key in ('begun', 'mended', 'whole')}
+    times = {key: params[key] for key in ('begun', 'mended', 'watched')}
     verdict = drill.judge(params['fault'], params['failures'], records, writes, report, times)
     module.exit_json(changed=False, table=drill.table([{'fault': params['fault'], **verdict}]), **verdict)
 

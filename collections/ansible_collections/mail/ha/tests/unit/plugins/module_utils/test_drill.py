@@ -9,7 +9,7 @@ from ansible_collections.mail.ha.plugins.module_utils import drill, objectives
 
 FIXTURES = Path(__file__).parent / 'fixtures' / 'drill'
 FAILURES = objectives.derive({})['failures']
-TIMES = {'begun': 10.0, 'mended': 20.0, 'whole': 30.0}
+TIMES = {'begun': 10.0, 'mended': 20.0, 'watched': 30.0}
 
 
 def journal(name):

@@ -38,10 +38,11 @@ def row(derived, fault, service):
 def test_defaults_give_the_timers_that_were_measured():
     assert derive({})['timers'] == {
         'keepalived_advert_interval': 0.2, 'keepalived_down_after_adverts': 3,
-        'keepalived_check_interval': 0.5, 'keepalived_check_timeout': 0.7, 'keepalived_check_fall': 2,
+        'keepalived_check_interval': 0.5, 'keepalived_check_timeout': 1.2, 'keepalived_check_fall': 1,
         # A probe each second was 0.3 s too slow for a store that hangs: 1 + 4 + 0.3 is more than the 5 s of imap.
         'keepalived_mail_store_interval': 0.7, 'keepalived_mail_store_timeout': 4.5,
-        'haproxy_check_interval': '500ms', 'haproxy_check_fall': 2, 'haproxy_connect_timeout': '400ms', 'haproxy_agent_interval': '1s',
+        'haproxy_check_interval': '500ms', 'haproxy_check_timeout': '900ms', 'haproxy_check_again': '100ms', 'haproxy_check_fall': 2,
+        'haproxy_connect_timeout': '400ms', 'haproxy_agent_interval': '1s',
         'postgresql_patroni_ttl': 20, 'postgresql_patroni_loop_wait': 1, 'postgresql_patroni_retry_timeout': 3,
         'postgresql_patroni_primary_start_timeout': 10, 'postgresql_patroni_synchronous_mode': 'quorum',
         'postgresql_patroni_synchronous_node_count': 1, 'postgresql_patroni_synchronous_mode_strict': False,
@@ -61,9 +62,9 @@ def test_default_timers_keep_every_budget():
 def test_sums_by_hand():
     derived = derive({})
     assert row(derived, 'loadbalancer-cut', 'smtp')['worst'] == 0.9  # 3 x 0.2 + 0.2 + 0.1
-    assert row(derived, 'haproxy-killed', 'imap')['worst'] == 1.3  # 2 x 0.5 + 0.2 + 0.1
-    assert row(derived, 'haproxy-frozen', 'imap')['worst'] == 2.5  # 0.5, a run of 0.7 that takes two turns of 0.5, 0.7, 0.2 + 0.1
-    assert row(derived, 'postfix-frozen', 'smtp')['worst'] == 2.0  # 2 x (0.5 + 0.5)
+    assert row(derived, 'haproxy-killed', 'imap')['worst'] == 1.4  # 0.5 + 3 x 0.2 + 0.2 + 0.1
+    assert row(derived, 'haproxy-frozen', 'imap')['worst'] == 2.6  # 0.5 + 1.2 + 0.6 + 0.2 + 0.1
+    assert row(derived, 'postfix-frozen', 'smtp')['worst'] == 2.4  # 0.5 + 0.1 + 2 x 0.9
     assert row(derived, 'mailserver-cut', 'imap')['worst'] == 3.5  # the store; the seats take 0.9 meanwhile
     assert row(derived, 'postgresql-leader-cut', 'directory_write')['worst'] == 28.5  # 3 + 20 + 0.5 + 1 + 2 + 2
 
