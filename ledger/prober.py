@@ -34,8 +34,8 @@ async def warm_up(site, context):
     Postfix tests the first contact of a client for some seconds and remembers him, on each node by itself.
     """
     patient = site | {"probe_timeout": 15}
-    meetings = [(protocol, vip, user) for vip in site["vips"] for user in sorted(site["accounts"]) for protocol in ("imap",)]
-    meetings += [(protocol, vip, None) for vip in site["vips"] for protocol in ("smtp", "submission") for _time in range(12)]
+    meetings = [(protocol, vip, user) for vip in site["vips"] for user in sorted(site["accounts"]) for protocol in ("imap", "submission")]
+    meetings += [("smtp", vip, None) for vip in site["vips"] for _time in range(12)]
     kinds = await asyncio.gather(*(probing.probe(patient, context, *meeting) for meeting in meetings))
     failed = [f"{protocol} at {vip}{' as ' + user if user else ''}: {kind}" for (protocol, vip, user), kind in zip(meetings, kinds) if kind]
     if failed:

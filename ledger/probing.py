@@ -13,16 +13,18 @@ async def _smtp(site, context, address, _user):
     await _greeted(site, context, address, 25)
 
 
-async def _submission(site, context, address, _user):
-    """Port 465 ends TLS, greets and answers EHLO."""
-    await _greeted(site, context, address, 465)
+async def _submission(site, context, address, user):
+    """Port 465 ends TLS, greets and lets the user in, for which it needs Dovecot."""
+    await _greeted(site, context, address, 465, user)
 
 
-async def _greeted(site, context, address, port):
+async def _greeted(site, context, address, port, user=None):
     client = clients.smtp(await clients.dial(address, port, site["probe_timeout"]), port, site, context, site["probe_timeout"])
     try:
         await client.connect()
         await client.ehlo()
+        if user:
+            await client.auth_plain(user, site["accounts"][user])
         await client.quit()
     finally:
         client.close()

@@ -22,7 +22,7 @@ DEFAULTS = {
     "late": 60,
     # Seconds between two probes of one protocol, by turns through the addresses, and how long a probe waits. A login costs the
     # service a password hash, two sessions and a process; too many would be a load test, and so would show gaps of their own.
-    "probe_interval": {"smtp": 0.1, "submission": 0.1, "imap": 0.5},
+    "probe_interval": {"smtp": 0.1, "submission": 0.25, "imap": 0.5},
     "probe_timeout": 2,
     # Seconds between two looks into a mailbox, and how long an answer may take before another session is opened.
     "poll_interval": 1,

@@ -102,7 +102,7 @@ def hold(failures, fault, least=15):
     return max(least, int(1.2 * max(worst, default=0) + 5))
 
 
-def judge(fault, failures, records, writes, report, times):
+def judge(fault, failures, records, writes, report, times, allowance=0.0):
     """The verdict on a drill.
 
     A gap is what lies between two successes, so it also holds the rhythm of the probes: what was usual before the fault is allowed
@@ -110,6 +110,7 @@ def judge(fault, failures, records, writes, report, times):
 
     :param report: report.json of the ledger
     :param times: ``{begun, mended, watched}``: when the fault began, when it was mended, until when clients were watched
+    :param allowance: seconds on top of every budget, for a machine that has other things to do; what is kept with it is no proof
     :returns: dict with ``ok``, ``rows`` (see the module), ``lost``, ``duplicated``, ``sentences`` (what is wrong, else one that says
         that nothing is)
     """
@@ -118,7 +119,7 @@ def judge(fault, failures, records, writes, report, times):
                          [time for time in writes if time <= times['begun']], settled, times['begun'])
     measured = longest_gaps(records, writes, times['begun'], times['watched'])
     predicted = prediction(failures, fault)
-    rows = [_row(service, predicted, measured, usual) for service in SERVICES]
+    rows = [_row(service, predicted, measured, usual, allowance) for service in SERVICES]
     told = [_complain(row) for row in rows if not row['ok']]
     if not report['verdict']['ok']:
         told = [report['verdict']['sentences'][0]] + told
@@ -127,14 +128,14 @@ def judge(fault, failures, records, writes, report, times):
     return {'ok': not told, 'rows': rows, 'lost': counts['lost'], 'duplicated': counts['duplicated'], 'sentences': told or [fine]}
 
 
-def _row(service, predicted, measured, usual):
+def _row(service, predicted, measured, usual, allowance):
     failure = predicted.get(service)
     gap = measured.get(service)
     rhythm = max(RESOLUTION, usual[service]['seconds'] if service in usual else 0.0)
     allowed = failure['allowed'] if failure else 0.0 if predicted else None
     # What is known not to hold is reported with its reason, and is no surprise.
     known = bool(failure) and failure['verdict'] != 'met'
-    ok = gap is not None and (known or allowed is None or gap['seconds'] <= allowed + rhythm)
+    ok = gap is not None and (known or allowed is None or gap['seconds'] <= allowed + rhythm + allowance)
     return {
         'service': service,
         'predicted': failure['worst'] if failure else 0.0 if predicted else None,

@@ -43,6 +43,10 @@ options:
     description: Until when clients were watched, healing included, in seconds since the epoch.
     type: float
     required: true
+  allowance:
+    description: Seconds on top of every budget, for a machine that has other things to do. What is kept with it is no proof of a budget.
+    type: float
+    default: 0
 author:
   - ha-mail (@ha-mail)
 attributes:
@@ -180,6 +184,7 @@ def main():
             'begun': {'type': 'float', 'required': True},
             'mended': {'type': 'float', 'required': True},
             'watched': {'type': 'float', 'required': True},
+            'allowance': {'type': 'float', 'default': 0},
         },
         supports_check_mode=True,
     )
@@ -189,7 +194,7 @@ def main():
     except EvidenceError as error:
         module.fail_json(msg=str(error))
     times = {key: params[key] for key in ('begun', 'mended', 'watched')}
-    verdict = drill.judge(params['fault'], params['failures'], records, writes, report, times)
+    verdict = drill.judge(params['fault'], params['failures'], records, writes, report, times, params['allowance'])
     module.exit_json(changed=False, table=drill.table([{'fault': params['fault'], **verdict}]), **verdict)
 
 

@@ -102,6 +102,12 @@ def test_a_budget_that_is_exceeded():
                                     'see the time line in report.html.']
 
 
+def test_an_allowance_is_on_top_of_the_budget():
+    records = ledger(blind=[('smtp', 'vip1', 12, 18)])
+    assert not judge('haproxy-frozen', records)['ok']
+    assert drill.judge('haproxy-frozen', FAILURES, records, writes(), report(), TIMES, allowance=3.0)['ok']
+
+
 def test_moving_back_counts_too():
     assert not judge('loadbalancer-cut', ledger([('smtp', 'vip1', 21, 24)]))['ok']
 
