@@ -115,8 +115,10 @@ def judge(fault, failures, records, writes, report, times, allowance=0.0):
         that nothing is)
     """
     settled = min((record['t'] for record in records if record.get('e') == 'sending'), default=times['begun'])
-    usual = longest_gaps([record for record in records if record.get('t', 0) <= times['begun']],
-                         [time for time in writes if time <= times['begun']], settled, times['begun'])
+    usual = longest_gaps([record for record in records if record.get('t', 0) <= times['begun']], [], settled, times['begun'])
+    calm = [time for time in writes if time <= times['begun']]
+    if calm:  # the writer is started later than the ledger
+        usual.update(longest_gaps([], calm, min(calm), times['begun']))
     measured = longest_gaps(records, writes, times['begun'], times['watched'])
     predicted = prediction(failures, fault)
     rows = [_row(service, predicted, measured, usual, allowance) for service in SERVICES]

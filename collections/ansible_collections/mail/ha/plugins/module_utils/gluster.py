@@ -16,11 +16,17 @@ The element names are those of the XML output of GlusterFS 11.1.
 
 from __future__ import annotations
 
+import random
+import time
 from xml.etree import ElementTree
 
 # <state> of a peer that has finished its handshake ("Peer in Cluster").
 PEER_IN_CLUSTER = '3'
 SELF_HEAL_DAEMON = 'self-heal daemon'
+
+# Answers that mean that another node asks at this moment: they all ask at the same time when a cluster is judged.
+LOCKED = ('another transaction is in progress', 'locking failed')
+TRIES = 10
 
 
 class GlusterError(Exception):
@@ -190,15 +196,20 @@ def quorum(bricks, found_services):
     return {'needed': needed, 'online': present, 'met': present >= needed}
 
 
-def state(parameters, run):
+def state(parameters, run, sleep=time.sleep):
     """Ask this node's glusterd for everything about a volume -> state.
 
     :param parameters: {name, address, members: [address], brick_members: [address], brick_path}.
     :param run: AnsibleModule.run_command or a stand-in: a list of str -> (exit code, standard output, standard error).
     """
     def ask(*arguments):
-        dummy, out, err = run(['gluster', '--mode=script', '--xml'] + list(arguments))
-        return out if out.strip() else err
+        for dummy in range(TRIES):
+            dummy, out, err = run(['gluster', '--mode=script', '--xml'] + list(arguments))
+            answer = out if out.strip() else err
+            if not any(word in answer.lower() for word in LOCKED):
+                break
+            sleep(random.uniform(0.2, 1.0))
+        return answer
 
     name = parameters['name']
     bricks = ['%s:%s' % (member, parameters['brick_path']) for member in parameters['brick_members']]

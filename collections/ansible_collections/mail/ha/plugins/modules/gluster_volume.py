@@ -104,8 +104,7 @@ VOLUME_ID = 'trusted.glusterfs.volume-id'
 # Seconds that every node leaves the node before it to do what both of them see is due.
 GRACE = 5
 # Answers that mean "not now": another node holds the cluster lock, or a peer's handshake is under way.
-BUSY = ('another transaction is in progress', 'locking failed', 'please try again', 'not in \'peer in cluster\' state',
-        'not connected')
+BUSY = gluster.LOCKED + ('please try again', 'not in \'peer in cluster\' state', 'not connected')
 
 
 class Volume:

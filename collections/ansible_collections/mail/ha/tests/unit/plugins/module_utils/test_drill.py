@@ -102,6 +102,11 @@ def test_a_budget_that_is_exceeded():
                                     'see the time line in report.html.']
 
 
+def test_a_writer_that_came_late_is_not_usual():
+    verdict = judge('haproxy-frozen', written=[time for time in writes() if time > 8])
+    assert row(verdict, 'directory_write')['usual'] == 0.5
+
+
 def test_an_allowance_is_on_top_of_the_budget():
     records = ledger(blind=[('smtp', 'vip1', 12, 18)])
     assert not judge('haproxy-frozen', records)['ok']

@@ -130,3 +130,14 @@ def test_heals_are_problems(heal, sentence):
 
 def test_no_volume_is_one_problem():
     assert gluster.problems(ONE, MEMBERS, BRICKS, [], None, [], []) == ['this node knows no such volume']
+
+
+def test_a_node_that_asks_at_the_same_time_is_waited_for():
+    busy = '<cliOutput><opRet>-1</opRet><opErrstr>Another transaction is in progress for mail. Please try again after some time.</opErrstr></cliOutput>'
+    answers, pauses = [busy, busy, said('peer_status')], []
+    asked = {'name': 'nothing', 'address': '', 'members': [], 'brick_members': [], 'brick_path': '/b'}
+    found = gluster.state(asked, lambda argv: (0, answers.pop(0) if answers else said('volume_info'), ''), pauses.append)
+    assert len(pauses) == 2 and 'glusterd gave no useful answer' not in ' '.join(found['problems'])
+    for_ever = gluster.state(asked, lambda argv: (0, busy, ''), pauses.append)
+    assert for_ever['problems'] == ['glusterd gave no useful answer: Another transaction is in progress for mail. Please try again after some time.']
+    assert len(pauses) == 2 + gluster.TRIES
