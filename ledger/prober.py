@@ -72,7 +72,7 @@ class Prober:
             tasks += [group.create_task(probing.keep_probing(site, self._context, protocol, self._book, clock)) for protocol in probing.PROBES]
             tasks.append(group.create_task(self._feel_stalls()))
             if not self._resumed:  # then the mailboxes are read from their beginnings
-                await asyncio.gather(*(watcher.ready.wait() for watcher in watchers))
+                await asyncio.wait([asyncio.create_task(watcher.ready.wait()) for watcher in watchers], timeout=site["answer_timeout"])
             await self._book.write(e="sending", t=clock())
             await self._send_until_stopped()
             await self._book.write(e="stop", t=clock())
