@@ -175,7 +175,6 @@ def _timers_for(rto, factor):
         'check_interval': _scale(500, front, 200, 2000, 10),
         # One long silence tells a daemon that hangs from one that is slow better than two short ones, and nothing gets lost on the way.
         'check_timeout': _scale(1200, front, 500, 3000, 10),
-        'check_fall': 1,  # the chains of objectives_failures count on it
         'balancer_interval': _scale(500, front, 100, 2000, 10),
         # Over the network one failure may be a lost packet, so the check is repeated at once.
         'balancer_timeout': _scale(900, front, 200, 2000, 10),
@@ -215,7 +214,6 @@ def _timers(plan):
         'keepalived_down_after_adverts': plan['adverts'],
         'keepalived_check_interval': _number(plan['check_interval'] / 1000),
         'keepalived_check_timeout': _number(plan['check_timeout'] / 1000),
-        'keepalived_check_fall': plan['check_fall'],
         'keepalived_mail_store_interval': _number(plan['probe_interval'] / 1000),
         'keepalived_mail_store_timeout': _number(plan['probe_timeout'] / 1000),
         'haproxy_check_interval': _haproxy(plan['balancer_interval']),

@@ -38,7 +38,7 @@ def row(derived, fault, service):
 def test_defaults_give_the_timers_that_were_measured():
     assert derive({})['timers'] == {
         'keepalived_advert_interval': 0.2, 'keepalived_down_after_adverts': 3,
-        'keepalived_check_interval': 0.5, 'keepalived_check_timeout': 1.2, 'keepalived_check_fall': 1,
+        'keepalived_check_interval': 0.5, 'keepalived_check_timeout': 1.2,
         # A probe each second was 0.3 s too slow for a store that hangs: 1 + 4 + 0.3 is more than the 5 s of imap.
         'keepalived_mail_store_interval': 0.7, 'keepalived_mail_store_timeout': 4.5,
         'haproxy_check_interval': '500ms', 'haproxy_check_timeout': '900ms', 'haproxy_check_again': '100ms', 'haproxy_check_fall': 2,
