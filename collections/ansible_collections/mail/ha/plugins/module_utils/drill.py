@@ -106,7 +106,7 @@ def judge(fault, failures, records, writes, report, times, allowance=0.0):
     """The verdict on a drill.
 
     A gap is what lies between two successes, so it also holds the rhythm of the probes: what was usual before the fault is allowed
-    on top. A service that the fault should not touch is allowed nothing more than that.
+    on top. A service that the fault should not touch may miss one probe, which is twice that: a single late answer is no outage.
 
     :param report: report.json of the ledger
     :param times: ``{begun, mended, watched}``: when the fault began, when it was mended, until when clients were watched
@@ -137,7 +137,7 @@ def _row(service, predicted, measured, usual, allowance):
     allowed = failure['allowed'] if failure else 0.0 if predicted else None
     # What is known not to hold is reported with its reason, and is no surprise.
     known = bool(failure) and failure['verdict'] != 'met'
-    ok = gap is not None and (known or allowed is None or gap['seconds'] <= allowed + rhythm + allowance)
+    ok = gap is not None and (known or allowed is None or gap['seconds'] <= (allowed or rhythm) + rhythm + allowance)
     return {
         'service': service,
         'predicted': failure['worst'] if failure else 0.0 if predicted else None,
