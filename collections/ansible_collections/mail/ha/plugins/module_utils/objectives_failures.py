@@ -203,7 +203,6 @@ FAULTS = {
     'postgresql-leader-cut': {**_READS_GO_ON, 'directory_write': (30_000, (_leader_silent,))},
     'postgresql-switchover': {**_READS_GO_ON, 'directory_write': (30_000, (_switchover,))},
     'etcd-member-killed': _NOTHING_LOST,
-    'disk-full': {**_NOTHING_LOST, 'imap': (5000, (_store_refuses,))},
     'clock-off': _NOTHING_LOST,
     'two-of-three-cut': {
         'smtp': (3000, (_balancer_redispatch_twice,)),
