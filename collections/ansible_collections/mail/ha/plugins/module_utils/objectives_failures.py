@@ -204,6 +204,7 @@ FAULTS = {
     'postgresql-switchover': {**_READS_GO_ON, 'directory_write': (30_000, (_switchover,))},
     'etcd-member-killed': _NOTHING_LOST,
     'clock-off': _NOTHING_LOST,
+    'disk-full': {**_NOTHING_LOST, 'imap': (5000, (_store_refuses,))},
     'two-of-three-cut': {
         'smtp': (3000, (_balancer_redispatch_twice,)),
         'submission': (3000, (_balancer_redispatch_twice,)),
