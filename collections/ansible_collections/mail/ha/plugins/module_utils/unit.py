@@ -7,7 +7,7 @@ from __future__ import annotations
 import datetime
 
 # The property that moves with each kind of reading. A unit changes its state (active, reloading, active) with every reload,
-# and a start is one too (org.freedesktop.systemd1(5), "StateChangeTimestamp").
+# and a start is one too (org.freedesktop.systemd1(5), "StateChangeTimestamp"). A reload that failed moves it as well, and has read nothing.
 PROPERTIES = {"start": "ExecMainStartTimestamp", "reload": "StateChangeTimestamp"}
 RUNNING = ("active", "reloading", "refreshing")
 
@@ -23,7 +23,7 @@ class UnknownUnitError(UnitError):
 def show_command(unit):
     """Return the command (list of str) whose output :func:`parse` takes."""
     return ["systemctl", "show", unit, "--timestamp=us+utc",
-            "--property=" + ",".join(["LoadState", "ActiveState", *PROPERTIES.values()])]
+            "--property=" + ",".join(["LoadState", "ActiveState", "ReloadResult", *PROPERTIES.values()])]
 
 
 def parse(text, since):
@@ -31,7 +31,7 @@ def parse(text, since):
 
     :param text: output of :func:`show_command` (str).
     :param since: ``start`` or ``reload``.
-    :returns: seconds since the epoch (float) at which the unit read its files last, or None when it does not run.
+    :returns: seconds since the epoch (float) at which the unit surely read its files last, or None when it does not run.
     :raises UnknownUnitError: there is no such unit.
     :raises UnitError: there is no time where there must be one.
     """
@@ -40,6 +40,8 @@ def parse(text, since):
         raise UnknownUnitError("found no unit of this name, expected one that systemd knows; is its package installed?")
     if values.get("ActiveState") not in RUNNING:
         return None
+    if values.get("ReloadResult", "success") != "success":
+        since = "start"
     stamp = values.get(PROPERTIES[since], "")
     try:
         time = datetime.datetime.strptime(stamp, "%a %Y-%m-%d %H:%M:%S.%f UTC")

@@ -11,18 +11,21 @@ from ansible_collections.mail.ha.plugins.module_utils import unit
 RELOADED = """\
 LoadState=loaded
 ActiveState=active
+ReloadResult=success
 ExecMainStartTimestamp=Tue 2026-11-24 21:38:25.354198 UTC
 StateChangeTimestamp=Tue 2026-11-24 21:57:33.290571 UTC
 """
 STOPPED = """\
 LoadState=loaded
 ActiveState=inactive
+ReloadResult=success
 ExecMainStartTimestamp=
 StateChangeTimestamp=
 """
 UNKNOWN = """\
 LoadState=not-found
 ActiveState=inactive
+ReloadResult=success
 ExecMainStartTimestamp=
 StateChangeTimestamp=
 """
@@ -32,6 +35,10 @@ START, RELOAD = 1795556305.354198, 1795557453.290571
 def test_reload_and_start_are_told_apart():
     assert unit.parse(RELOADED, "start") == pytest.approx(START, abs=1e-6)
     assert unit.parse(RELOADED, "reload") == pytest.approx(RELOAD, abs=1e-6)
+
+
+def test_a_reload_that_failed_has_read_nothing():
+    assert unit.parse(RELOADED.replace("ReloadResult=success", "ReloadResult=exit-code"), "reload") == pytest.approx(START, abs=1e-6)
 
 
 def test_a_stopped_unit_has_read_nothing():
