@@ -200,7 +200,8 @@ FAULTS = {
     'store-not-writable': {'imap': (5000, (_probe_hangs,))},
     'store-brick-killed': {'imap': (5000, (_store_refuses,))},
     'postgresql-leader-killed': {**_READS_GO_ON, 'directory_write': (30_000, (_leader_crashes,))},
-    'postgresql-leader-cut': {**_READS_GO_ON, 'directory_write': (30_000, (_leader_silent,))},
+    # Whoever cuts off the leader cuts off its mailserver too, see above.
+    'postgresql-leader-cut': {**_NODE_LOST, 'imap': (5000, (_vrrp_silence, _store_stalls))},
     'postgresql-switchover': {**_READS_GO_ON, 'directory_write': (30_000, (_switchover,))},
     'etcd-member-killed': _NOTHING_LOST,
     'clock-off': _NOTHING_LOST,

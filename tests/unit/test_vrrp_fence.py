@@ -1,0 +1,56 @@
+"""What keepalived's fence finds at an address: real sockets of this machine, and a configuration that our template made."""
+
+import importlib.machinery
+import importlib.util
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+CONFIGURATION = ROOT / "collections/ansible_collections/mail/ha/tests/unit/plugins/module_utils/fixtures/twin_state/mail1.keepalived.conf"
+TALK = "import socket, sys, time; talk = socket.create_connection((sys.argv[1], int(sys.argv[2]))); time.sleep(60)"
+
+
+@pytest.fixture(name="fence", scope="module")
+def load():
+    sys.dont_write_bytecode = True
+    loader = importlib.machinery.SourceFileLoader("vrrp_fence", str(ROOT / "roles/keepalived/files/vrrp-fence"))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("vrrp_fence", loader))
+    loader.exec_module(module)
+    return module
+
+
+def test_addresses_of_an_instance(fence):
+    text = CONFIGURATION.read_text(encoding="utf-8")
+    assert fence.addresses("seat01", text) == ["10.77.1.201"]
+    assert fence.addresses("seat1", text) == []
+
+
+def test_both_families_of_an_instance(fence):
+    text = "vrrp_instance a {\n    virtual_ipaddress {\n        192.0.2.1/32\n    }\n    virtual_ipaddress_excluded {\n        2001:db8::1/128\n    }\n}\n"
+    assert fence.addresses("a", text) == ["192.0.2.1", "2001:db8::1"]
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_only_who_takes_a_delivery_is_found(fence, address, tmp_path):
+    (tmp_path / "lmtp").symlink_to(sys.executable)
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.create_server((address, 0), family=family) as server:
+        arguments = ["-c", TALK, address, str(server.getsockname()[1])]
+        delivery, other = (subprocess.Popen([program, *arguments]) for program in (tmp_path / "lmtp", sys.executable))
+        try:
+            ours = [server.accept()[0] for _ in range(2)]
+            inodes = fence.sockets(address)
+            assert {str(os.fstat(end.fileno()).st_ino) for end in ours} <= inodes
+            assert str(os.fstat(server.fileno()).st_ino) not in inodes  # who only listens has nothing to end
+            found = list(fence.deliveries(inodes))
+            assert delivery.pid in found and other.pid not in found
+        finally:
+            delivery.kill()
+            other.kill()
+            delivery.wait()
+            other.wait()
