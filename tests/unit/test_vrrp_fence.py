@@ -12,7 +12,11 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CONFIGURATION = ROOT / "collections/ansible_collections/mail/ha/tests/unit/plugins/module_utils/fixtures/twin_state/mail1.keepalived.conf"
-TALK = "import socket, sys, time; talk = socket.create_connection((sys.argv[1], int(sys.argv[2]))); time.sleep(60)"
+TALK = """
+import socket, sys, time
+kept = open(sys.argv[3], "w"), socket.create_connection((sys.argv[1], int(sys.argv[2])))
+time.sleep(60)
+"""
 
 
 @pytest.fixture(name="fence", scope="module")
@@ -36,21 +40,21 @@ def test_both_families_of_an_instance(fence):
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
-def test_only_who_takes_a_delivery_is_found(fence, address, tmp_path):
+def test_only_who_stores_a_delivery_is_found(fence, address, tmp_path):
     (tmp_path / "lmtp").symlink_to(sys.executable)
+    (tmp_path / "store").mkdir()
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.create_server((address, 0), family=family) as server:
-        arguments = ["-c", TALK, address, str(server.getsockname()[1])]
-        delivery, other = (subprocess.Popen([program, *arguments]) for program in (tmp_path / "lmtp", sys.executable))
+        def start(program, file):
+            return subprocess.Popen([program, "-c", TALK, address, str(server.getsockname()[1]), tmp_path / file])
+        storing, asking, other = (start(tmp_path / "lmtp", "store/u.1"), start(tmp_path / "lmtp", "storehouse"), start(sys.executable, "store/log"))
         try:
-            ours = [server.accept()[0] for _ in range(2)]
+            ours = [server.accept()[0] for _ in range(3)]
             inodes = fence.sockets(address)
             assert {str(os.fstat(end.fileno()).st_ino) for end in ours} <= inodes
             assert str(os.fstat(server.fileno()).st_ino) not in inodes  # who only listens has nothing to end
-            found = list(fence.deliveries(inodes))
-            assert delivery.pid in found and other.pid not in found
+            assert list(fence.deliveries(inodes, str(tmp_path / "store"))) == [storing.pid]
         finally:
-            delivery.kill()
-            other.kill()
-            delivery.wait()
-            other.wait()
+            for process in (storing, asking, other):
+                process.kill()
+                process.wait()
