@@ -20,8 +20,8 @@ unit:           ## tests that need no node
 	@lab/bootstrap && lab/enter tests/run-unit
 bench:          ## measure the running lab; results go to docs/measurements.md
 	@lab/bootstrap && tests/bench/run
-drill:          ## break one thing, watch, judge: make drill FAULT=mailserver-cut [TARGET=mail2]
-	@lab/bootstrap && lab/enter ansible-playbook playbooks/drill.yml -e drill_fault=$(FAULT) -e drill_target=$(TARGET)
+drill:          ## break one thing, watch, judge: make drill FAULT=mailserver-cut [TARGET=mail2] [RUNS=5]
+	@lab/bootstrap && lab/enter ansible-playbook playbooks/drill.yml -e drill_fault=$(FAULT) -e drill_target=$(TARGET) -e drill_runs=$(or $(RUNS),1)
 drills:         ## all of them, resumed where they stopped: make drills [FAULTS="haproxy-frozen mailserver-cut"] [RUNS=5]
 	@lab/bootstrap && lab/enter tests/drills
 docs:           ## fill in what is generated from argument specs

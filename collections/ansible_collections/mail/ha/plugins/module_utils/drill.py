@@ -7,7 +7,7 @@ Times are seconds since the epoch, as floats. Shapes::
     record   a line of the loss ledger (ledger/book.py); only {e: 'probe', p, vip, ok, t} and {e: 'sending', t} are looked at
     failure  {fault, service, worst: seconds or None, allowed: seconds, verdict, note}, from ``objectives.derive``
     event    {time, kind, text}, what ledger-report.yml takes
-    row      {service, predicted, measured, usual, allowed, ok, note}, seconds or None
+    row      {service, predicted, measured, each: [of every run], usual, allowed, ok, note}, seconds or None
 """
 
 from __future__ import annotations
@@ -102,24 +102,25 @@ def hold(failures, fault, least=15):
     return max(least, int(1.2 * max(worst, default=0) + 5))
 
 
-def judge(fault, failures, records, writes, report, times, allowance=0.0):
+def judge(fault, failures, records, writes, report, runs, allowance=0.0):
     """The verdict on a drill.
 
     A gap is what lies between two successes, so it also holds the rhythm of the probes: what was usual before the fault is allowed
     on top. A service that the fault should not touch may miss one probe, which is twice that: a single late answer is no outage.
 
     :param report: report.json of the ledger
-    :param times: ``{begun, mended, watched}``: when the fault began, when it was mended, until when clients were watched
+    :param runs: ``[{begun, watched}]``: when the fault began each time, and until when clients were watched then; the worst run counts
     :param allowance: seconds on top of every budget, for a machine that has other things to do; what is kept with it is no proof
     :returns: dict with ``ok``, ``rows`` (see the module), ``lost``, ``duplicated``, ``sentences`` (what is wrong, else one that says
         that nothing is)
     """
-    settled = min((record['t'] for record in records if record.get('e') == 'sending'), default=times['begun'])
-    usual = longest_gaps([record for record in records if record.get('t', 0) <= times['begun']], [], settled, times['begun'])
-    calm = [time for time in writes if time <= times['begun']]
+    begun = min(run['begun'] for run in runs)
+    settled = min((record['t'] for record in records if record.get('e') == 'sending'), default=begun)
+    usual = longest_gaps([record for record in records if record.get('t', 0) <= begun], [], settled, begun)
+    calm = [time for time in writes if time <= begun]
     if calm:  # the writer is started later than the ledger
-        usual.update(longest_gaps([], calm, min(calm), times['begun']))
-    measured = longest_gaps(records, writes, times['begun'], times['watched'])
+        usual.update(longest_gaps([], calm, min(calm), begun))
+    measured = [longest_gaps(records, writes, run['begun'], run['watched']) for run in runs]
     predicted = prediction(failures, fault)
     rows = [_row(service, predicted, measured, usual, allowance) for service in SERVICES]
     told = [_complain(row) for row in rows if not row['ok']]
@@ -132,16 +133,19 @@ def judge(fault, failures, records, writes, report, times, allowance=0.0):
 
 def _row(service, predicted, measured, usual, allowance):
     failure = predicted.get(service)
-    gap = measured.get(service)
+    # A run that did not measure it makes the whole worth nothing.
+    gaps_of_runs = [gap[service]['seconds'] for gap in measured if service in gap]
+    worst = max(gaps_of_runs) if len(gaps_of_runs) == len(measured) else None
     rhythm = max(RESOLUTION, usual[service]['seconds'] if service in usual else 0.0)
     allowed = failure['allowed'] if failure else 0.0 if predicted else None
     # What is known not to hold is reported with its reason, and is no surprise.
     known = bool(failure) and failure['verdict'] != 'met'
-    ok = gap is not None and (known or allowed is None or gap['seconds'] <= (allowed or rhythm) + rhythm + allowance)
+    ok = worst is not None and (known or allowed is None or worst <= (allowed or rhythm) + rhythm + allowance)
     return {
         'service': service,
         'predicted': failure['worst'] if failure else 0.0 if predicted else None,
-        'measured': gap['seconds'] if gap else None,
+        'measured': worst,
+        'each': gaps_of_runs,
         'usual': rhythm,
         'allowed': allowed,
         'ok': ok,
@@ -159,18 +163,18 @@ def _complain(row):
 def table(results):
     """Lines of Markdown over several drills.
 
-    :param results: ``[{fault, ok, rows, lost, duplicated}]``; several runs of one fault are one line with the worst of them, and a run
+    :param results: ``[{fault, runs, ok, rows, lost, duplicated}]``; several drills of one fault are one line with the worst of them, and one
         that did not get as far as a verdict has no rows
     """
     lines = ['| fault | runs | ' + ' | '.join(SERVICES) + ' | lost | duplicated | verdict |', '|---' * (len(SERVICES) + 5) + '|']
-    runs = {}
+    drills = {}
     for result in results:
-        runs.setdefault(result['fault'], []).append(result)
-    for fault, some in runs.items():
+        drills.setdefault(result['fault'], []).append(result)
+    for fault, some in drills.items():
         judged = [result for result in some if result.get('rows')]
         cells = [_cell([row for result in judged for row in result['rows'] if row['service'] == service]) for service in SERVICES]
         broken = len(some) - sum(bool(result['ok']) for result in some)
-        lines.append(f"| {fault} | {len(some)} | {' | '.join(cells)} | {_total(judged, 'lost')} | {_total(judged, 'duplicated')} | "
+        lines.append(f"| {fault} | {sum(result['runs'] for result in some)} | {' | '.join(cells)} | {_total(judged, 'lost')} | {_total(judged, 'duplicated')} | "
                      f"{f'{broken} of {len(some)} broken' if broken else 'kept'} |")
     return lines + ['', 'Seconds: measured (predicted, allowed), the worst of all runs. Measured holds the rhythm of the probes too.']
 

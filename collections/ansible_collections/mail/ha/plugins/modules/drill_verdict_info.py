@@ -31,17 +31,13 @@ options:
       - C(ledger.jsonl) and C(report.json) are the loss ledger's; C(writes) holds the times at which the directory took a change, one a line.
     type: path
     required: true
-  begun:
-    description: When the fault began, in seconds since the epoch.
-    type: float
-    required: true
-  mended:
-    description: When it was mended, in seconds since the epoch.
-    type: float
-    required: true
-  watched:
-    description: Until when clients were watched, healing included, in seconds since the epoch.
-    type: float
+  runs:
+    description:
+      - How often it was broken, once at the least; the worst run counts.
+      - Each has C(begun), when the fault began, and C(watched), until when clients were watched, healing included; both in seconds since the
+        epoch. Other keys are ignored.
+    type: list
+    elements: dict
     required: true
   allowance:
     description: Seconds on top of every budget, for a machine that has other things to do. What is kept with it is no proof of a budget.
@@ -70,9 +66,7 @@ EXAMPLES = r'''
     fault: mailserver-cut
     failures: "{{ ({} | mail.ha.objectives).failures }}"
     directory: .cache/drills/20260101T120000Z-mailserver-cut
-    begun: 1767268800.5
-    mended: 1767268840.1
-    watched: 1767268871.9
+    runs: [{begun: 1767268800.5, watched: 1767268871.9}]
   register: drill
   failed_when: not drill.ok
 '''
@@ -114,9 +108,14 @@ rows:
       type: float
       sample: 4.4
     measured:
-      description: Longest time without an answer; none where nothing watched.
+      description: Longest time without an answer in any run; none where nothing watched.
       type: float
       sample: 3.9
+    each:
+      description: The same for each run.
+      type: list
+      elements: float
+      sample: [3.9, 2.1]
     usual:
       description: The longest such time before the fault, half a second at the least.
       type: float
@@ -181,9 +180,7 @@ def main():
             'fault': {'type': 'str', 'required': True},
             'failures': {'type': 'list', 'elements': 'dict', 'required': True},
             'directory': {'type': 'path', 'required': True},
-            'begun': {'type': 'float', 'required': True},
-            'mended': {'type': 'float', 'required': True},
-            'watched': {'type': 'float', 'required': True},
+            'runs': {'type': 'list', 'elements': 'dict', 'required': True},
             'allowance': {'type': 'float', 'default': 0},
         },
         supports_check_mode=True,
@@ -193,9 +190,14 @@ def main():
         records, writes, report = read(params['directory'])
     except EvidenceError as error:
         module.fail_json(msg=str(error))
-    times = {key: params[key] for key in ('begun', 'mended', 'watched')}
-    verdict = drill.judge(params['fault'], params['failures'], records, writes, report, times, params['allowance'])
-    module.exit_json(changed=False, table=drill.table([{'fault': params['fault'], **verdict}]), **verdict)
+    try:
+        runs = [{key: float(run[key]) for key in ('begun', 'watched')} for run in params['runs']]
+    except (KeyError, TypeError, ValueError):
+        runs = []
+    if not runs:
+        module.fail_json(msg=f"runs: found {params['runs']}, expected at least one, each with begun and watched in seconds since the epoch.")
+    verdict = drill.judge(params['fault'], params['failures'], records, writes, report, runs, params['allowance'])
+    module.exit_json(changed=False, table=drill.table([{'fault': params['fault'], 'runs': len(runs), **verdict}]), **verdict)
 
 
 if __name__ == '__main__':

@@ -9,7 +9,7 @@ from ansible_collections.mail.ha.plugins.module_utils import drill, objectives
 
 FIXTURES = Path(__file__).parent / 'fixtures' / 'drill'
 FAILURES = objectives.derive({})['failures']
-TIMES = {'begun': 10.0, 'mended': 20.0, 'watched': 30.0}
+RUNS = [{'begun': 10.0, 'watched': 30.0}]
 
 
 def journal(name):
@@ -44,7 +44,7 @@ def report(lost=0, duplicated=0):
 def judge(fault, records=None, written=None, reported=None):
     """A verdict where everything that is not given is fine."""
     return drill.judge(fault, FAILURES, ledger() if records is None else records, writes() if written is None else written,
-                       reported or report(), TIMES)
+                       reported or report(), RUNS)
 
 
 def row(verdict, service):
@@ -92,7 +92,8 @@ def test_a_good_drill():
     verdict = judge('loadbalancer-cut', ledger([('smtp', 'vip1', 10, 11), ('imap', 'vip1', 10, 11)]))
     assert verdict['ok'] and verdict['lost'] == 0
     assert verdict['sentences'] == ['800 messages accepted, none lost, none duplicated; every service came back in time.']
-    assert row(verdict, 'smtp') == {'service': 'smtp', 'predicted': 0.9, 'measured': 1.0, 'usual': 0.5, 'allowed': 1.0, 'ok': True, 'note': ''}
+    assert row(verdict, 'smtp') == {'service': 'smtp', 'predicted': 0.9, 'measured': 1.0, 'each': [1.0], 'usual': 0.5, 'allowed': 1.0, 'ok': True,
+                                    'note': ''}
 
 
 def test_a_budget_that_is_exceeded():
@@ -110,7 +111,20 @@ def test_a_writer_that_came_late_is_not_usual():
 def test_an_allowance_is_on_top_of_the_budget():
     records = ledger(blind=[('smtp', 'vip1', 12, 18)])
     assert not judge('haproxy-frozen', records)['ok']
-    assert drill.judge('haproxy-frozen', FAILURES, records, writes(), report(), TIMES, allowance=3.0)['ok']
+    assert drill.judge('haproxy-frozen', FAILURES, records, writes(), report(), RUNS, allowance=3.0)['ok']
+
+
+def test_the_worst_run_counts_and_what_lies_between_runs_does_not():
+    records = ledger([('smtp', 'vip1', 5, 6), ('smtp', 'vip1', 10, 15), ('smtp', 'vip1', 20, 22)])
+    runs = [{'begun': 5.0, 'watched': 9.0}, {'begun': 19.0, 'watched': 24.0}]
+    smtp = row(drill.judge('loadbalancer-cut', FAILURES, records, writes(), report(), runs), 'smtp')
+    assert smtp['each'] == [1.0, 2.0] and smtp['measured'] == 2.0
+
+
+def test_a_service_that_one_run_did_not_measure_is_not_measured():
+    runs = [{'begun': 10.0, 'watched': 30.0}, {'begun': 60.0, 'watched': 70.0}]
+    records = [record for record in ledger() if record.get('p') != 'imap']
+    assert row(drill.judge('loadbalancer-cut', FAILURES, records, writes(), report(), runs), 'imap')['measured'] is None
 
 
 def test_moving_back_counts_too():
@@ -132,8 +146,8 @@ def test_a_service_that_the_fault_does_not_touch_stays():
 
 
 def test_a_leader_may_be_away_for_its_time():
-    assert judge('postgresql-leader-cut', written=writes([(10, 29)]))['ok']
-    verdict = judge('postgresql-leader-cut', ledger([('imap', 'vip1', 10, 15)]), writes([(10, 29)]))
+    assert judge('postgresql-leader-killed', written=writes([(10, 29)]))['ok']
+    verdict = judge('postgresql-leader-killed', ledger([('imap', 'vip1', 10, 15)]), writes([(10, 29)]))
     assert [sentence.split(':')[0] for sentence in verdict['sentences']] == ['imap']
 
 
@@ -163,9 +177,9 @@ def test_what_nobody_watched_proves_nothing():
 
 
 def test_the_table_shows_the_worst_of_all_runs():
-    runs = [{'fault': 'loadbalancer-cut', **judge('loadbalancer-cut', ledger([('smtp', 'vip1', 10, end)]))} for end in (11, 14)]
-    runs.append({'fault': 'packet-loss', **judge('packet-loss')})
-    runs.append({'fault': 'two-of-three-cut', 'ok': False, 'rows': [], 'lost': 0, 'duplicated': 0})
+    runs = [{'fault': 'loadbalancer-cut', 'runs': 1, **judge('loadbalancer-cut', ledger([('smtp', 'vip1', 10, end)]))} for end in (11, 14)]
+    runs.append({'fault': 'packet-loss', 'runs': 1, **judge('packet-loss')})
+    runs.append({'fault': 'two-of-three-cut', 'runs': 1, 'ok': False, 'rows': [], 'lost': 0, 'duplicated': 0})
     assert drill.table(runs)[2:5] == [
         '| loadbalancer-cut | 2 | 4.0 (0.9, 1) | 0.2 (0.9, 1) | 0.2 (0.9, 1) | 0.5 (0, 0) | 0 | 0 | 1 of 2 broken |',
         '| packet-loss | 1 | 0.2 | 0.2 | 0.2 | 0.5 | 0 | 0 | kept |',
