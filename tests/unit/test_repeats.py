@@ -1,0 +1,109 @@
+"""Which messages Postfix may have delivered before, and how Dovecot is asked for them: the programs of roles postfix and dovecot."""
+
+import asyncio
+import importlib.machinery
+import importlib.util
+import os
+import pathlib
+import socket
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+DATE = "26 Nov 2026 07:09:25 +0000"
+ARRIVED = 1795676965
+
+
+def load(path):
+    """A program without a suffix, as a module."""
+    sys.dont_write_bytecode = True
+    name = pathlib.Path(path).name.replace("-", "_")
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(name, importlib.machinery.SourceFileLoader(name, str(ROOT / path))))
+    module.__spec__.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(name="repeats", scope="module")
+def fixture_repeats():
+    return load("roles/postfix/files/postfix-repeats")
+
+
+@pytest.fixture(name="already", scope="module")
+def fixture_already():
+    return load("roles/dovecot/files/delivered-already")
+
+
+@pytest.fixture(name="queue")
+def fixture_queue(tmp_path):
+    """A queue whose Postfix started long ago, with one message that has just arrived."""
+    for name, time in (("pid/master.pid", ARRIVED - 1000), ("active/4jZabc", ARRIVED + 1)):
+        path = tmp_path / name
+        path.parent.mkdir()
+        path.touch()
+        os.utime(path, (time, time))
+    return tmp_path
+
+
+def test_what_has_just_arrived_is_new(repeats, queue):
+    assert not repeats.comes_again("4jZabc", DATE, queue)
+    assert repeats.reply(f"repeated 4jZabc {DATE}", queue) == "NOTFOUND "
+
+
+def test_what_was_put_off_comes_again(repeats, queue):
+    os.utime(queue / "active/4jZabc", (ARRIVED + 5, ARRIVED + 5))
+    assert repeats.reply(f"repeated 4jZabc {DATE}", queue) == "OK PREPEND X-HA-Mail-Repeated: 4jZabc"
+
+
+def test_what_is_older_than_this_postfix_comes_again(repeats, queue):
+    os.utime(queue / "pid/master.pid", (ARRIVED + 0.3, ARRIVED + 0.3))
+    assert repeats.comes_again("4jZabc", DATE, queue)
+
+
+def test_time_zones_are_understood(repeats, queue):
+    assert not repeats.comes_again("4jZabc", "26 Nov 2026 12:39:25 +0530", queue)
+
+
+@pytest.mark.parametrize("key", [f"4jZgone {DATE}", "4jZabc 31 Feb 2026 07:09:25 +0000", "4jZabc "])
+def test_in_doubt_it_comes_again(repeats, queue, key):
+    assert repeats.reply(f"repeated {key}", queue).startswith("OK PREPEND")
+
+
+def test_without_a_postfix_nothing_can_be_said(repeats, tmp_path):
+    assert repeats.reply(f"repeated 4jZabc {DATE}", tmp_path).startswith("TEMP ")
+
+
+def test_a_key_names_no_other_file(repeats, queue):
+    assert repeats.reply(f"repeated ../pid/master.pid {DATE}", queue).startswith("PERM ")
+
+
+def test_it_speaks_socketmap(repeats):
+    async def talk(*requests):
+        ours, theirs = socket.socketpair()
+        task = asyncio.create_task(repeats.serve(*await asyncio.open_unix_connection(sock=theirs)))
+        reader, writer = await asyncio.open_unix_connection(sock=ours)
+        writer.write(b"".join(requests))
+        writer.write_eof()
+        answer = await reader.read()
+        await task
+        return answer
+
+    answer = asyncio.run(talk(b"12:repeated a/b,", b"12:repeated c/d,"))
+    assert answer == b"".join(b"48:PERM expected a queue id and a date, found '%b'," % key for key in (b"a/b", b"c/d"))
+    assert asyncio.run(talk(b"100000:")) == b"", "a request without end is not waited for"
+
+
+@pytest.mark.parametrize("header", [
+    "from client (client [192.0.2.1]) (using TLSv1.3) by mail1.nodes.test (Postfix) with ESMTPS id 4jZabc for <a@b.test>; Thu, " + DATE + " (UTC)",
+    "by mail1.nodes.test (Postfix, from userid 0)\tid 4jZabc; Thu, " + DATE + " (UTC)",
+])
+def test_dovecot_is_asked_for_that_very_message(already, header):
+    command = already.question("a@b.test", "a+c@b.test", header)
+    assert command[:4] == ["doveadm", "search", "-u", "a@b.test"]
+    assert command[4:] == ["savedsince", str(ARRIVED - 60), "header", "delivered-to", "a+c@b.test",
+                           "header", "received", "by mail1.nodes.test (Postfix", "header", "received", "id 4jZabc"]
+
+
+def test_another_header_is_no_question(already):
+    with pytest.raises(ValueError, match="not a Received header of Postfix"):
+        already.question("a@b.test", "a@b.test", "from x by y with SMTP id 1; Thu, " + DATE)
