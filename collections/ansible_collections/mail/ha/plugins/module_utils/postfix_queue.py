@@ -4,9 +4,10 @@
 
 Shapes::
 
-    report      {queues: {name: queue}, destinations: [destination], destinations_total: int, queued: int}
+    report      {queues: {name: queue}, destinations: [destination], destinations_total: int, queued: int, undelivered: undelivered}
     queue       {messages: int, bytes: int, oldest: seconds or None}
     destination {domain, recipients: int, oldest: seconds, reason: str}
+    undelivered {recipients: int, oldest: seconds or None, reason: str}, of mail that this node's own mail store or its peers did not take
 
 ``postqueue -j`` writes one JSON object a line and message (postqueue(1), "JSON OBJECT FORMAT"); a recipient has a ``delay_reason`` once
 a delivery was tried in vain.
@@ -27,17 +28,19 @@ def domain(address):
     return address.rpartition('@')[2].lower() if '@' in address else ''
 
 
-def summarize(lines, now, max_destinations=100):
+def summarize(lines, now, max_destinations=100, socket=None):
     """Count a queue.
 
     :param lines: the lines of ``postqueue -j``, any iterable of str; none is kept.
     :param now: the present time in seconds since the epoch (float).
     :param max_destinations: how many destinations to return, those with the most recipients first (int).
+    :param socket: path of the socket at which the node delivers to mailboxes, as it stands in the reasons (str), or None.
     :returns: report.
     :raises ValueError: a line is no JSON object of a message.
     """
     queues = {name: {'messages': 0, 'bytes': 0, 'oldest': None} for name in QUEUES}
     destinations, newest = {}, {}
+    undelivered = {'recipients': 0, 'oldest': None, 'reason': ''}
     for line in lines:
         if not line.strip():
             continue
@@ -50,6 +53,10 @@ def summarize(lines, now, max_destinations=100):
             queue['oldest'] = max(age, queue['oldest'] or 0)
             for recipient in message['recipients']:
                 _count(destinations, newest, recipient, age)
+                # Postfix names whom it talked to as host[address], and a socket is the address of one.
+                if socket and '[%s]' % socket in recipient.get('delay_reason', '') and age >= (undelivered['oldest'] or 0):
+                    undelivered.update(oldest=age, reason=recipient['delay_reason'])
+                undelivered['recipients'] += bool(socket and '[%s]' % socket in recipient.get('delay_reason', ''))
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError('postqueue -j wrote a line that is no message: %.200r' % line.strip()) from error
     ordered = sorted(destinations.values(), key=lambda entry: (-entry['recipients'], entry['domain']))
@@ -58,6 +65,7 @@ def summarize(lines, now, max_destinations=100):
         'destinations': ordered[:max_destinations],
         'destinations_total': len(ordered),
         'queued': sum(queue['messages'] for queue in queues.values()),
+        'undelivered': undelivered,
     }
 
 
@@ -72,12 +80,13 @@ def _count(destinations, newest, recipient, age):
         entry['reason'] = recipient['delay_reason']
 
 
-def verdict(found, max_deferred=None, max_age=None):
+def verdict(found, max_deferred=None, max_age=None, max_undelivered=None):
     """What is wrong with a queue, one sentence each; the empty list means nothing.
 
     :param found: report, whose queues may have an entry ``corrupt`` beside those that postqueue lists.
     :param max_deferred: most messages that may be deferred (int), or None.
     :param max_age: most seconds that a message may have waited that is not on hold (float), or None.
+    :param max_undelivered: most seconds that a message may have waited for a mailbox of the service (float), or None.
     """
     told = []
     queues = found['queues']
@@ -88,6 +97,11 @@ def verdict(found, max_deferred=None, max_age=None):
         oldest = queues[name]['oldest']
         if max_age is not None and oldest is not None and oldest > max_age:
             told.append('the oldest message in the queue %s has waited for %d s, expected at most %g s. %s' % (name, oldest, max_age, _worst(found)))
+    undelivered = found['undelivered']
+    if max_undelivered is not None and undelivered['oldest'] is not None and undelivered['oldest'] > max_undelivered:
+        told.append('%d deliveries to mailboxes of the service were put off, the oldest for %d s, expected at most %g s (%s). Look at '
+                    '"journalctl -u dovecot" here and at the holders of the seats.'
+                    % (undelivered['recipients'], undelivered['oldest'], max_undelivered, undelivered['reason']))
     if queues.get('corrupt', {}).get('messages'):
         told.append('%d messages are in the queue corrupt, expected none. Look at them with "postcat", and at "journalctl -u postfix".'
                     % queues['corrupt']['messages'])

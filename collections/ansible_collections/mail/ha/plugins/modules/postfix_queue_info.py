@@ -21,6 +21,14 @@ options:
   max_age:
     description: Most seconds that a message may have waited, except one on hold; without it the age is not judged.
     type: float
+  delivery_socket:
+    description: Path of the socket at which this node delivers to the mailboxes of the service, by which deliveries that were put off are known.
+    type: path
+  max_undelivered:
+    description:
+      - Most seconds that a message may have waited for a mailbox of the service; without it that is not judged.
+      - Needs O(delivery_socket).
+    type: float
   max_destinations:
     description: How many destinations to return, those with the most recipients first.
     type: int
@@ -97,6 +105,13 @@ destinations:
   type: list
   elements: dict
   sample: [{"domain": "example.com", "recipients": 3, "oldest": 42, "reason": "connect to mx.example.com[192.0.2.9]:25: Connection timed out"}]
+undelivered:
+  description:
+    - What was put off at O(delivery_socket), the age of the oldest in seconds, and why that one was put off.
+    - No recipients, and none as age, where nothing was.
+  returned: when the queue could be read
+  type: dict
+  sample: {"recipients": 2, "oldest": 95, "reason": "host mail1.example.org[/run/dovecot/lmtp-postfix] said: 451 4.3.0 Temporary internal error"}
 destinations_total:
   description: Number of different destinations, also of those not returned.
   returned: when the queue could be read
@@ -132,13 +147,13 @@ def examine(parameters, ask, now):
     """
     remarks = []
     try:
-        found = postfix_queue.summarize(ask(remarks), now, parameters['max_destinations'])
+        found = postfix_queue.summarize(ask(remarks), now, parameters['max_destinations'], parameters['delivery_socket'])
         found['queues']['corrupt'] = corrupt(parameters['spool'], now)
     except (NoAnswer, OSError, ValueError) as error:
         return {'problems': ['the queue could not be read: %s. Look at "systemctl status postfix".' % error]}
     # "Mail system is down -- accessing queue directly": the counts are right, and nobody delivers.
     found['problems'] = ['postqueue says: %s. Look at "systemctl status postfix".' % remark.strip() for remark in remarks if remark.strip()]
-    found['problems'] += postfix_queue.verdict(found, parameters['max_deferred'], parameters['max_age'])
+    found['problems'] += postfix_queue.verdict(found, parameters['max_deferred'], parameters['max_age'], parameters['max_undelivered'])
     return found
 
 
@@ -148,10 +163,13 @@ def main():
         argument_spec={
             'max_deferred': {'type': 'int'},
             'max_age': {'type': 'float'},
+            'delivery_socket': {'type': 'path'},
+            'max_undelivered': {'type': 'float'},
             'max_destinations': {'type': 'int', 'default': 100},
             'spool': {'type': 'path', 'default': '/var/spool/postfix'},
             'timeout': {'type': 'float', 'default': 30},
         },
+        required_by={'max_undelivered': ['delivery_socket']},
         supports_check_mode=True,
     )
     module.exit_json(changed=False, **examine(

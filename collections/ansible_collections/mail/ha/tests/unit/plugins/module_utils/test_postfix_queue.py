@@ -66,6 +66,20 @@ def test_limits():
         'the oldest message in the queue active', 'the oldest message in the queue deferred']
 
 
+def test_deliveries_to_mailboxes_that_were_put_off():
+    def message(age, reason):
+        return json.dumps({'queue_name': 'deferred', 'queue_id': 'x', 'arrival_time': NOW - age, 'message_size': 1,
+                           'recipients': [{'address': 'a@example.org', **({'delay_reason': reason} if reason else {})}]})
+    refused = 'host mail1.example.org[/run/dovecot/lmtp-postfix] said: 451 4.3.0 Temporary internal error'
+    lines = [message(20, refused), message(70, refused + ' again'), message(900, 'connect to 192.0.2.1[192.0.2.1]:25: timed out'), message(99, '')]
+    report = postfix_queue.summarize(lines, NOW, socket='/run/dovecot/lmtp-postfix')
+    assert report['undelivered'] == {'recipients': 2, 'oldest': 70, 'reason': refused + ' again'}
+    assert postfix_queue.verdict(report, max_undelivered=70) == []
+    problem, = postfix_queue.verdict(report, max_undelivered=60)
+    assert problem.startswith('2 deliveries to mailboxes of the service were put off, the oldest for 70 s, expected at most 60 s (host mail1')
+    assert postfix_queue.summarize(lines, NOW)['undelivered']['oldest'] is None
+
+
 def test_thousands_of_messages_are_counted_without_being_kept():
     real = list(listing())
 
@@ -93,7 +107,8 @@ def test_a_line_that_is_no_message(line):
 
 def examine(tmp_path, ask, **limits):
     os.makedirs(tmp_path / 'corrupt', exist_ok=True)
-    parameters = {'max_deferred': None, 'max_age': None, 'max_destinations': 100, 'spool': str(tmp_path), **limits}
+    parameters = {'max_deferred': None, 'max_age': None, 'delivery_socket': None, 'max_undelivered': None,
+                  'max_destinations': 100, 'spool': str(tmp_path), **limits}
     return postfix_queue_info.examine(parameters, ask, NOW)
 
 
