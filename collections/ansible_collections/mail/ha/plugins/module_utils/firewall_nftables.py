@@ -1,0 +1,150 @@
+# Copyright: the ha-mail authors
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The policy of the firewall pair as rules of nftables (nft(8)). Pure functions, no I/O.
+
+Shapes, beside those of firewall_policy.py::
+
+    member     {interfaces: {zone name: interface}, local: [local]}
+    local      {name, protocol: tcp, udp or vrrp, ports, sources4, sources6}, what may reach the firewall itself; no sources means anybody
+"""
+
+from __future__ import annotations
+
+TABLE = 'ha_mail_firewall'
+# Addresses remembered for each limit, and for how long after their last new connection.
+REMEMBERED, FORGET = 65536, '2m'
+LOG = 'limit rate 10/minute burst 20 packets log prefix "%s: " flags ip options'
+_WORDS = {4: 'ip', 6: 'ip6'}
+_TYPES = {4: 'ipv4_addr', 6: 'ipv6_addr'}
+
+
+def render(policy, member):
+    """A file for ``nft -f`` that replaces our table in one transaction and touches no other.
+
+    :param policy: of firewall_policy.build, without problems
+    :param member: see the module; every zone of the policy needs an interface
+    :returns: text
+    :raises ValueError: a zone has no interface
+    """
+    missing = [zone['name'] for zone in policy['zones'] if zone['name'] not in member['interfaces']]
+    if missing:
+        raise ValueError('no interface is known for the zone %s' % ', '.join(missing))
+    return '\n'.join([
+        'table inet %s' % TABLE, 'delete table inet %s' % TABLE, '', 'table inet %s {' % TABLE,
+        *_indent(_sets(policy) + _origin(policy, member) + _local(member) + _forward(policy, member) + _leave(policy)), '}', ''])
+
+
+def _indent(lines):
+    return ['    ' + line if line else '' for line in lines]
+
+
+def _chain(name, hook, lines):
+    return ['chain %s {' % name, *_indent([hook, *lines]), '}', '']
+
+
+def _match(word, networks, negate=False):
+    return '%s %s{ %s }' % (word, '!= ' if negate else '', ', '.join(networks))
+
+
+def _networks(zone, version):
+    return [network for network in zone.get('networks', []) if (':' in network) == (version == 6)]
+
+
+def _sets(policy):
+    """One set for each limited rule and family: sources and how often they came."""
+    lines = []
+    for index, rule in enumerate(policy['rules']):
+        for family in rule['families'] if rule['limit'] else []:
+            lines += ['# %s' % rule['name'], 'set limit%d_%d {' % (family['version'], index),
+                      *_indent(['type %s' % _TYPES[family['version']], 'size %d' % REMEMBERED, 'flags dynamic,timeout', 'timeout %s' % FORGET]), '}', '']
+    return lines
+
+
+def _origin(policy, member):
+    """Nobody sends in the name of another zone (RFC 2827). Before connections are tracked, so that it costs little."""
+    lines = []
+    inner = [zone for zone in policy['zones'] if not zone.get('internet')]
+    for zone in policy['zones']:
+        interface = 'iifname "%s"' % member['interfaces'][zone['name']]
+        for version in (4, 6):
+            word = _WORDS[version] + ' saddr'
+            if zone.get('internet'):
+                foreign = [network for other in inner for network in _networks(other, version)]
+                if foreign:
+                    lines.append('%s %s counter drop comment "spoofed"' % (interface, _match(word, foreign)))
+            else:
+                # Neighbour discovery comes from link-local addresses, and those pass no router.
+                own = _networks(zone, version) + (['fe80::/10', '::'] if version == 6 else [])
+                lines.append('%s %s counter drop comment "spoofed"' % (interface, _match(word, own, negate=True)))
+    return _chain('origin', 'type filter hook prerouting priority raw; policy accept;', lines)
+
+
+def _local(member):
+    """What reaches the firewall itself."""
+    lines = [
+        'iifname "lo" accept', 'ct state established,related accept', 'ct state invalid counter drop',
+        'icmp type { echo-request, destination-unreachable, time-exceeded, parameter-problem } accept',
+        # RFC 4890: without neighbour discovery and "packet too big" there is no IPv6.
+        'icmpv6 type { echo-request, destination-unreachable, packet-too-big, time-exceeded, parameter-problem } accept',
+        'ip6 hoplimit 255 icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-advert, nd-redirect } accept',
+    ]
+    for rule in member['local']:
+        what = 'meta l4proto 112' if rule['protocol'] == 'vrrp' else '%s dport { %s }' % (rule['protocol'], ', '.join(str(port) for port in rule['ports']))
+        sources = [_match(word, rule[key]) + ' ' for word, key in (('ip saddr', 'sources4'), ('ip6 saddr', 'sources6')) if rule[key]] or ['']
+        lines += ['%s%s counter accept comment "%s"' % (source, what, rule['name']) for source in sources]
+    return _chain('local', 'type filter hook input priority filter; policy drop;', lines + _rest('ha-mail firewall itself'))
+
+
+def _forward(policy, member):
+    """What passes."""
+    lines = ['ct state established,related accept', 'ct state invalid counter drop']
+    for index, rule in enumerate(policy['rules']):
+        for family in rule['families']:
+            word = _WORDS[family['version']]
+            fits = ['iifname "%s" oifname "%s"' % (member['interfaces'][rule['from']], member['interfaces'][rule['to']])]
+            fits += [_match('%s %s' % (word, side), family[key]) for side, key in (('saddr', 'sources'), ('daddr', 'destinations')) if family[key]]
+            if not family['sources'] and not family['destinations']:
+                fits.append('meta nfproto ipv%d' % family['version'])
+            fits += _protocol(rule, family['version'])
+            head = ' '.join(fits)
+            if rule['limit']:
+                source = 'ip saddr' if family['version'] == 4 else 'ip6 saddr & ffff:ffff:ffff:ffff::'
+                lines.append('%s update @limit%d_%d { %s limit rate over %d/minute burst %d packets } counter drop comment "%s: too many"' % (
+                    head, family['version'], index, source, rule['limit']['per_minute'], rule['limit']['burst'], rule['name']))
+            if rule['log']:
+                lines.append('%s %s' % (head, LOG % ('ha-mail %s' % rule['name'])[:60]))
+            lines.append('%s counter %s comment "%s"' % (head, 'accept' if rule['action'] == 'allow' else 'drop', rule['name']))
+    return _chain('pass', 'type filter hook forward priority filter; policy drop;', lines + _rest('ha-mail firewall'))
+
+
+def _protocol(rule, version):
+    """Matches for protocol and ports; none for any protocol."""
+    protocol = rule['protocol']
+    if protocol == 'any':
+        return []
+    if protocol == 'vrrp':
+        return ['meta l4proto 112']
+    if protocol == 'icmp':
+        return ['meta l4proto %s' % ('icmp' if version == 4 else 'ipv6-icmp')]
+    return ['%s dport { %s }' % (protocol, ', '.join(rule['ports']))] if rule['ports'] else ['meta l4proto %s' % protocol]
+
+
+def _rest(prefix):
+    return ['meta pkttype { broadcast, multicast } counter drop', LOG % (prefix + ' drop'), 'counter comment "dropped by policy"']
+
+
+def _leave(policy):
+    """Connections that leave under another address. Zones are told by their networks: the way in is no longer known at this point."""
+    lines = []
+    zones = {zone['name']: zone for zone in policy['zones']}
+    for entry in policy['nat']:
+        for version, key in ((4, 'address'), (6, 'address6')):
+            if not entry[key]:
+                continue
+            sources = [source for source in entry['sources'] if (':' in source) == (version == 6)] or _networks(zones[entry['from']], version)
+            inner = [network for zone in policy['zones'] if not zone.get('internet') for network in _networks(zone, version)]
+            target = _match('daddr', inner, negate=True) if zones[entry['to']].get('internet') else _match('daddr', _networks(zones[entry['to']], version))
+            what = _protocol(entry, version)
+            lines.append(' '.join([_match('%s saddr' % _WORDS[version], sources), '%s %s' % (_WORDS[version], target), *what,
+                                   'counter snat %s to %s comment "%s"' % (_WORDS[version], entry[key], entry['name'])]))
+    return _chain('leave', 'type nat hook postrouting priority srcnat; policy accept;', lines)[:-1]
