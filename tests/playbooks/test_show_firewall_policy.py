@@ -1,0 +1,50 @@
+"""show-firewall-policy.yml as a user runs it: what it shows of the lab, and one sentence for a policy that makes no sense."""
+
+from __future__ import annotations
+
+import pytest
+from test_check_inventory import ROOT, Site, words
+
+ZONES = "mail_firewall:\n  zones:\n"
+
+
+@pytest.fixture(name="site")
+def fixture_site(tmp_path):
+    return Site("lab", tmp_path)
+
+
+def show(site, *arguments):
+    """Run the playbook."""
+    return site.play(ROOT / "playbooks/show-firewall-policy.yml", *arguments)
+
+
+def test_what_passes_and_why(site):
+    run = show(site)
+    assert run.returncode == 0, run.stdout
+    assert "dmz: the service VIPs" in run.stdout and "service: mail for clients" in run.stdout
+    assert not site.touched.exists()
+
+
+def test_as_rules_of_nftables(site):
+    run = show(site, "-e", "show_firewall_format=linux")
+    assert run.returncode == 0, run.stdout
+    assert "delete table inet ha_mail_firewall" in run.stdout
+
+
+def test_a_rule_that_names_nothing_known(site):
+    site.edit("group_vars/all/site.yml", ZONES, "mail_firewall:\n  rules: [{name: odd, from: [moon], to: [dmz], ports: ['80']}]\n  zones:\n")
+    run = show(site)
+    assert run.returncode == 2
+    assert "rule 'odd': found 'moon' in \"from\", expected a zone (dmz, management, wan), a group of the inventory," in words(run).replace("\\", "")
+
+
+def test_a_format_that_does_not_exist(site):
+    run = show(site, "-e", "show_firewall_format=asa")
+    assert run.returncode == 2
+    assert "show_firewall_format: found 'asa', expected text, json or linux; give one of them." in words(run)
+
+
+def test_a_site_without_a_pair(site):
+    run = show(site, "-e", '{"mail_firewall": {}}')
+    assert run.returncode == 2
+    assert "mail_firewall names no zones, so there is no policy to show" in words(run)
