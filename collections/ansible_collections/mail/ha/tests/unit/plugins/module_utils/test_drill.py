@@ -121,6 +121,12 @@ def test_the_worst_run_counts_and_what_lies_between_runs_does_not():
     assert smtp['each'] == [1.0, 2.0] and smtp['measured'] == 2.0
 
 
+def test_between_runs_nobody_writes():
+    runs = [{'begun': 5.0, 'watched': 9.7}, {'begun': 30.0, 'watched': 34.0}]
+    verdict = drill.judge('loadbalancer-cut', FAILURES, ledger(), writes([(9.6, 25)]), report(), runs)
+    assert row(verdict, 'directory_write')['each'] == [0.5, 0.5]
+
+
 def test_a_service_that_one_run_did_not_measure_is_not_measured():
     runs = [{'begun': 10.0, 'watched': 30.0}, {'begun': 60.0, 'watched': 70.0}]
     records = [record for record in ledger() if record.get('p') != 'imap']
