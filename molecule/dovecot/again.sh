@@ -5,7 +5,8 @@ cd /var/spool/postfix
 qmgr=$(pgrep -x qmgr)
 trap 'kill -CONT "$qmgr"' EXIT
 kill -STOP "$qmgr" # what arrives now waits in "incoming"
-printf 'Subject: %s\n\nagain\n' "$2" | sendmail -f "" "$1"
+# ... with a mark that a sender made up, which is nobody's business but Postfix's
+printf 'X-HA-Mail-Repeated: *\nSubject: %s\n\nagain\n' "$2" | sendmail -f "" "$1"
 for _ in $(seq 50); do
     id=$(grep -rl "Subject: $2" incoming | head -n 1) && [ -n "$id" ] && [ -x "$id" ] && break # executable: complete
     sleep 0.1
