@@ -53,6 +53,10 @@ def test_a_target_that_does_not_have_it(site):
             "drill_target: found 'mail1', expected one of lb1, lb2 for haproxy-frozen; name one of them.")
 
 
+def test_no_run_at_all(site):
+    refused(drill(site, "-e", "drill_runs=0"), site, "drill_runs: found 0, expected 1 or more.")
+
+
 def test_power_that_cannot_be_switched(site):
     site.edit("group_vars/all/lab.yml", "  pause: podman pause {{ lab_name }}-{{ inventory_hostname }}\n", "")
     refused(drill(site, fault="mailserver-paused"), site,
