@@ -175,7 +175,8 @@ def table(results):
         judged = [result for result in some if result.get('rows')]
         cells = [_cell([row for result in judged for row in result['rows'] if row['service'] == service]) for service in SERVICES]
         broken = len(some) - sum(bool(result['ok']) for result in some)
-        lines.append(f"| {fault} | {sum(result['runs'] for result in some)} | {' | '.join(cells)} | {_total(judged, 'lost')} | {_total(judged, 'duplicated')} | "
+        runs = sum(result['runs'] for result in some)
+        lines.append(f"| {fault} | {runs} | {' | '.join(cells)} | {_total(judged, 'lost')} | {_total(judged, 'duplicated')} | "
                      f"{f'{broken} of {len(some)} broken' if broken else 'kept'} |")
     return lines + ['', 'Seconds: measured (predicted, allowed), the worst of all runs. Measured holds the rhythm of the probes too.']
 
