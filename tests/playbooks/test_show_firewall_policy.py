@@ -38,6 +38,12 @@ def test_a_rule_that_names_nothing_known(site):
     assert "rule 'odd': found 'moon' in \"from\", expected a zone (dmz, management, wan), a group of the inventory," in words(run).replace("\\", "")
 
 
+def test_zones_that_are_no_mappings(site):
+    run = show(site, "-e", '{"mail_firewall": {"zones": ["wan", "dmz"]}}')
+    assert run.returncode == 2
+    assert "zones" in words(run) and "mail_firewall" in words(run) and "no attribute" not in run.stdout
+
+
 def test_a_format_that_does_not_exist(site):
     run = show(site, "-e", "show_firewall_format=asa")
     assert run.returncode == 2

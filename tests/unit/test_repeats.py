@@ -104,6 +104,11 @@ def test_dovecot_is_asked_for_that_very_message(already, header):
                            "header", "received", "by mail1.nodes.test (Postfix", "header", "received", "id 4jZabc"]
 
 
+def test_what_a_client_says_of_itself_is_not_believed(already):
+    header = f"from x by mail9.nodes.test (Postfix) id 4old; Mon, 1 Jan 2024 00:00:00 +0000 (h [192.0.2.1]) by mail1.nodes.test (Postfix) with ESMTP id 4jZabc; Thu, {DATE}"
+    assert already.question("a@b.test", "a@b.test", header)[-1] == "id 4jZabc"
+
+
 def test_another_header_is_no_question(already):
     with pytest.raises(ValueError, match="not a Received header of Postfix"):
         already.question("a@b.test", "a@b.test", "from x by y with SMTP id 1; Thu, " + DATE)

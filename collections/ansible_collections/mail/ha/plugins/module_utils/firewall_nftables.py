@@ -75,7 +75,8 @@ def _origin(policy, member):
             else:
                 # Neighbour discovery comes from link-local addresses, and those pass no router.
                 own = _networks(zone, version) + (['fe80::/10', '::'] if version == 6 else [])
-                lines.append('%s %s counter drop comment "spoofed"' % (interface, _match(word, own, negate=True)))
+                foreign = _match(word, own, negate=True) if own else 'meta nfproto ipv%d' % version
+                lines.append('%s %s counter drop comment "spoofed"' % (interface, foreign))
     return _chain('origin', 'type filter hook prerouting priority raw; policy accept;', lines)
 
 
@@ -139,9 +140,9 @@ def _leave(policy):
     zones = {zone['name']: zone for zone in policy['zones']}
     for entry in policy['nat']:
         for version, key in ((4, 'address'), (6, 'address6')):
-            if not entry[key]:
+            sources = [source for source in entry['sources'] or zones[entry['from']].get('networks', []) if (':' in source) == (version == 6)]
+            if not entry[key] or not sources:
                 continue
-            sources = [source for source in entry['sources'] if (':' in source) == (version == 6)] or _networks(zones[entry['from']], version)
             inner = [network for zone in policy['zones'] if not zone.get('internet') for network in _networks(zone, version)]
             target = _match('daddr', inner, negate=True) if zones[entry['to']].get('internet') else _match('daddr', _networks(zones[entry['to']], version))
             what = _protocol(entry, version)

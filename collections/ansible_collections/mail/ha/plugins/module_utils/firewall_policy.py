@@ -100,6 +100,17 @@ class _Places:
         self.admin, self.vips = site['admin_networks'], site['vips']
         self.groups, self.hostvars = groups, hostvars
 
+    def has(self, name, version):
+        """Whether a zone has networks of a version of IP; the Internet has both."""
+        return name == self.internet or any(
+            ipaddress.ip_network(network).version == version for zone in self.zones if zone['name'] == name for network in zone.get('networks', []))
+
+    def cut(self, place):
+        """The zone that a network has a part of, but not the whole of it; None if there is none."""
+        network = _network(place)
+        return next((zone['name'] for zone in self.zones for own in map(ipaddress.ip_network, zone.get('networks', []))
+                     if network is not None and own.version == network.version and own.overlaps(network) and not network.subnet_of(own)), None)
+
     def known(self, place):
         """Whether it stands for anything."""
         return place in (ANY, ADMIN, ALL) or place in self.names or place in self.groups or _network(place) is not None
@@ -210,6 +221,9 @@ def _flow_problems(flow, origin, places):
             if not places.known(place):
                 told.append("%s: found '%s' in \"%s\", expected a zone (%s), a group of the inventory, an address or network, any, admin or all."
                             % (here, place, side, ', '.join(sorted(places.names))))
+            elif places.cut(place):
+                told.append("%s: found '%s' in \"%s\", which is only partly in the zone %s; name zones, or networks within one."
+                            % (here, place, side, places.cut(place)))
     protocol = flow.get('protocol', 'tcp')
     # VRRP and the like stay within a network; they need no ports, and no rule here.
     if protocol not in PROTOCOLS + (ANY, 'vrrp'):
@@ -243,6 +257,8 @@ def _nat(entries, places):
         here = "translation '%s'" % entry.get('name', '')
         bad = [side for side in ('from', 'to') if entry.get(side) not in places.names]
         told += ["%s: found '%s' in \"%s\", expected a zone (%s)." % (here, entry.get(side, ''), side, ', '.join(sorted(places.names))) for side in bad]
+        if entry.get('from') == places.internet:
+            told.append("%s: found the Internet in \"from\", expected a zone with networks." % here)
         networks = [_network(source) for source in entry.get('sources', [])]
         if None in networks:
             told.append('%s: found the sources %s, expected addresses and networks.' % (here, ', '.join(entry['sources'])))
@@ -252,6 +268,9 @@ def _nat(entries, places):
             network = _network(text) if text else None
             if text and (network is None or network.version != version or network.num_addresses != 1):
                 told.append("%s: found the %s '%s', expected one IPv%d address." % (here, key, text, version))
+            elif text and not bad:
+                told += ["%s: found the %s '%s', but %s has no IPv%d network; drop it, or give the zone one." % (here, key, text, entry[side], version)
+                         for side in ('from', 'to') if not places.has(entry[side], version)]
         if not any(addresses.values()):
             told.append('%s: found neither address nor address6, expected the one that connections leave with.' % here)
         if not bad:

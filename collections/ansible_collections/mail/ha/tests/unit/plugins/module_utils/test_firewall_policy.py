@@ -97,6 +97,7 @@ def rule(**change):
 @pytest.mark.parametrize('rules, sentence', [
     ([rule(to=['moon'])], "rule 'own': found 'moon' in \"to\", expected a zone (dmz, office, wan), a group of the inventory,"),
     ([rule(**{'from': []})], "rule 'own': found nothing in \"from\""),
+    ([rule(**{'from': ['198.51.0.0/16']})], "rule 'own': found '198.51.0.0/16' in \"from\", which is only partly in the zone office; name zones"),
     ([rule(protocol='sctp')], "found the protocol 'sctp', expected one of tcp, udp, icmp, any"),
     ([rule(ports=['0'])], "found the port '0', expected a number from 1 to 65535"),
     ([rule(ports=['90-80'])], "found the port '90-80'"),
@@ -144,6 +145,8 @@ def translation(**change):
     (translation(address='203.0.113.0/24'), "found the address '203.0.113.0/24', expected one IPv4 address"),
     (translation(address6='203.0.113.1'), "found the address6 '203.0.113.1', expected one IPv6 address"),
     (translation(address=None), 'found neither address nor address6'),
+    (translation(**{'from': 'wan'}, to='dmz'), "translation 'other': found the Internet in \"from\", expected a zone with networks"),
+    (translation(to='office', address6='2001:db8:1::9'), "found the address6 '2001:db8:1::9', but office has no IPv6 network"),
     (translation(sources=['mail1']), 'found the sources mail1, expected addresses and networks'),
 ])
 def test_translations_that_are_refused(entry, sentence):
