@@ -1,0 +1,115 @@
+# Copyright: the ha-mail authors
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a platform has to say for itself so that the modules can drive it: one subclass for each, in a file of its own.
+
+Shapes::
+
+    session  what connection/netmiko.py offers: ask, configure, leave, put, renew, end. Its errors are ConnectionErrors with a ``code``.
+    facts    {platform, version, hostname, model, role, peer, in_sync: bool, sync: str, sessions: int or None,
+              uplinks: [{name, up: bool}], armed: int or None}
+             role and peer are ``active``, ``standby``, ``fault`` (there, but cannot take over), ``alone`` (role only: no peer is configured) or
+             ``absent`` (peer only: does not answer); sync is what the device says of it; armed is the number of seconds until the device
+             takes a change back by itself
+    lines    the policy in normal form: what the device would show after it was set, one statement a line, in an order that means
+             something. Two policies are the same if their lines are equal.
+    member   {interfaces: {zone: name of the interface or zone on the device}, local: [...]}; see the renderer of the platform
+
+The policy is held apart from everything else on the device, under names of its own, so that nothing which others have configured is touched.
+"""
+
+from __future__ import annotations
+
+ROLES = ('active', 'standby', 'fault', 'alone')
+PEERS = ('active', 'standby', 'fault', 'absent')
+
+
+class DialectError(ValueError):
+    """The device said something that was not expected; the text names it."""
+
+
+class Dialect:
+    """One device of the platform, through a session."""
+
+    platform = ''
+    # Words for people: the product, how it takes a change back by itself, and whether that was seen on the product or on the simulator.
+    product, rollback, tried = '', '', 'simulator'
+    # The active member sends its configuration to the other: a change is made there, and only there.
+    replicated = True
+    # The device counts in steps of so many seconds until it takes a change back.
+    granularity = 1
+    # Expression that marks an answer as an error.
+    errors = ''
+    # Seconds that a command may take, unless it is known to take longer.
+    deadline = 30
+
+    def __init__(self, session):
+        self.session = session
+
+    def ask(self, command, **options):
+        """A command outside of configuration mode; an answer that looks like an error is one."""
+        return self.session.ask(command, **dict({'errors': self.errors, 'deadline': self.deadline}, **options))
+
+    def configure(self, lines, **options):
+        """Lines in configuration mode."""
+        return self.session.configure(list(lines), **dict({'errors': self.errors, 'deadline': self.deadline}, **options))
+
+    # ---- pure
+
+    @classmethod
+    def render(cls, policy, member):
+        """``(lines, notes)``: a policy in normal form, and sentences about what the platform cannot express.
+
+        :raises DialectError: the policy cannot be expressed in a way that is safe
+        """
+        raise NotImplementedError
+
+    @classmethod
+    def common(cls, lines):
+        """Those of the lines that both members of a pair have."""
+        return list(lines)
+
+    # ---- reading
+
+    def facts(self):
+        """Facts, read now."""
+        raise NotImplementedError
+
+    def running(self):
+        """Lines of the policy in force."""
+        raise NotImplementedError
+
+    def saved(self):
+        """Lines of the policy that would be in force after a reboot."""
+        raise NotImplementedError
+
+    # ---- changing; each raises ConnectionError or DialectError
+
+    def apply(self, lines, seconds):
+        """Put the lines in force, and have the device take them back by itself after so many seconds. When this fails, what was in force
+        is still in force, or will be again when that time has passed.
+        """
+        raise NotImplementedError
+
+    def confirm(self):
+        """Keep what was applied, over a reboot too. Fails when it was taken back in the meantime."""
+        raise NotImplementedError
+
+    def revert(self):
+        """Take back at once what was applied and not confirmed. No error if there is nothing."""
+        raise NotImplementedError
+
+    def switchover(self):
+        """Make the standby the active member. Called on either, after both were found ready."""
+        raise NotImplementedError
+
+
+def field(text, pattern, what, command):
+    """The first group of an expression that has to be in an answer.
+
+    :raises DialectError: it is not there, because the answer is cut off, garbled or of another product
+    """
+    match = pattern.search(text)
+    if match is None:
+        raise DialectError("'%s' answered %r, expected %s. Is the device of the declared platform, and is the answer complete?"
+                           % (command, text if len(text) <= 200 else text[:200] + ' ...', what))
+    return match.group(1)

@@ -1,0 +1,22 @@
+# Copyright: the ha-mail authors
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The platforms that there are, and the arguments that all firewall modules share."""
+
+from __future__ import annotations
+
+from ansible_collections.mail.ha.plugins.module_utils import (
+    firewall_cisco_asa, firewall_fortinet, firewall_juniper_junos, firewall_linux, firewall_vyos)
+
+DIALECTS = {module.DIALECT.platform: module.DIALECT for module in (
+    firewall_cisco_asa, firewall_fortinet, firewall_juniper_junos, firewall_linux, firewall_vyos)}
+ARGUMENTS = {
+    'platform': {'type': 'str', 'choices': sorted(DIALECTS), 'required': True},
+    'version': {'type': 'str', 'default': ''},
+}
+
+
+def refuse_other_connections(module):
+    """End the module where it was not given a session with a device."""
+    if not getattr(module, '_socket_path', None):
+        module.fail_json(msg='found no session with the device, expected one by the connection mail.ha.netmiko; '
+                             "set 'connection: mail.ha.netmiko' for the play.")

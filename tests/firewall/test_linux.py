@@ -1,0 +1,119 @@
+"""The Linux dialect without a firewall: lines, refusals and what is made of answers. With real ones: tests/e2e/test_firewall_pair.py."""
+
+import hashlib
+
+import pytest
+
+from ansible_collections.mail.ha.plugins.module_utils.firewall_dialect import DialectError
+from ansible_collections.mail.ha.plugins.module_utils.firewall_linux import Linux
+from conftest import policy
+
+LOCAL = [
+    {"name": "ssh", "protocol": "tcp", "ports": [22], "sources4": ["198.51.100.0/24"], "sources6": []},
+    {"name": "vrrp of the pair", "protocol": "vrrp", "ports": [], "sources4": ["192.0.2.4"], "sources6": []},
+    {"name": "states of the pair", "protocol": "udp", "ports": [3780], "sources4": ["203.0.113.4"], "sources6": []},
+]
+MEMBER = {
+    "interfaces": {"wan": "wan0", "dmz": "dmz0", "management": "eth0"}, "local": LOCAL, "packages": ["nftables", "conntrackd"],
+    "programs": [{"path": "/usr/local/sbin/x", "mode": "0755", "text": "#!/bin/sh\n"}], "links": {"/etc/a.conf": "a.conf"}, "files": {"a.conf": "one\ntwo\n"},
+}
+STATUS = """running 0123456789abcdef
+saved 0123456789abcdef
+armed -
+state MASTER
+sessions 812
+conntrackd active
+peer BACKUP
+keepalived active
+address wan0 198.51.100.2/24 here
+address dmz0 192.0.2.2/24 here
+side wan up heard
+side dmz up silent"""
+
+
+class Shell:
+    """A session whose answers were written down; :param answers: {part of a command: (what it prints, exit code)}"""
+
+    def __init__(self, answers):
+        self.answers, self.asked = answers, []
+
+    def ask(self, command, **_options):
+        self.asked.append(command)
+        said, code = next(answer for part, answer in self.answers.items() if part in command)
+        return "%s\nrc=%d" % (said, code) if code is not None else said
+
+
+def shell(status=STATUS, code=0):
+    return Shell({"os-release": ("version 13\nhostname fw1", 0), " status": (status, code)})
+
+
+def test_lines_are_what_show_would_say():
+    lines, notes = Linux.render(policy(), MEMBER)
+    digest = hashlib.sha256(b"#!/bin/sh\n").hexdigest()[:16]
+    assert notes == [] and lines[:6] == [
+        "package: conntrackd", "package: nftables", "link: /etc/a.conf a.conf", "program: /usr/local/sbin/x 0755 " + digest, "a.conf: one", "a.conf: two"]
+    assert "packages: conntrackd" in lines and "rules.nft: table inet ha_mail_firewall {" in lines
+    assert Linux.render(policy(), MEMBER)[0] == lines
+    assert Linux.common(lines) and not [line for line in Linux.common(lines) if "of the pair" in line or not line.startswith("rules.nft: ")]
+
+
+def test_the_digest_of_a_generation_depends_on_every_file():
+    digests = {Linux.render(policy(), dict(MEMBER, files=files))[0].digest for files in ({}, {"a.conf": ""}, {"a.conf": "one"}, {"b.conf": "one"})}
+    assert len(digests) == 4
+
+
+@pytest.mark.parametrize("left_out, words", [(0, "SSH"), (1, "VRRP"), (2, "conntrackd")])
+def test_a_policy_that_would_cut_the_pair_off_is_refused(left_out, words):
+    with pytest.raises(DialectError, match="found no rule for " + words):
+        Linux.render(policy(), dict(MEMBER, local=[rule for index, rule in enumerate(LOCAL) if index != left_out]))
+
+
+def test_a_zone_without_an_interface_is_refused():
+    with pytest.raises(DialectError, match="no interface is known for the zone dmz"):
+        Linux.render(policy(), dict(MEMBER, interfaces={"wan": "wan0", "management": "eth0"}))
+
+
+def test_facts_of_an_active_member():
+    facts = Linux(shell()).facts()
+    assert (facts["role"], facts["peer"], facts["in_sync"], facts["armed"], facts["sessions"]) == ("active", "standby", True, None, 812)
+    assert facts["uplinks"] == [{"name": "wan", "up": True}, {"name": "dmz", "up": False}]
+
+
+@pytest.mark.parametrize("old, new, expected", [
+    ("dmz0 192.0.2.2/24 here", "dmz0 192.0.2.2/24 elsewhere", {"role": "fault"}),
+    ("here", "elsewhere", {"role": "fault"}),  # without addresses, and yet MASTER
+    ("peer BACKUP", "peer FAULT", {"peer": "fault"}),
+    ("peer BACKUP", "peer unknown", {"peer": "absent", "in_sync": False}),
+    ("conntrackd active", "conntrackd failed", {"in_sync": False}),
+    ("armed -", "armed 17", {"armed": 17}),
+    ("armed -", "armed -2", {"armed": 0}),
+])
+def test_facts_when_something_is_wrong(old, new, expected):
+    facts = Linux(shell(STATUS.replace(old, new))).facts()
+    assert {name: facts[name] for name in expected} == expected
+
+
+def test_a_standby_and_a_machine_that_is_no_firewall_yet():
+    facts = Linux(shell(STATUS.replace("here", "elsewhere").replace("state MASTER", "state BACKUP").replace("peer BACKUP", "peer MASTER"))).facts()
+    assert (facts["role"], facts["peer"]) == ("standby", "active")
+    assert Linux(shell("absent -")).facts()["role"] == "alone"
+
+
+@pytest.mark.parametrize("said", [STATUS.replace("saved 0123456789abcdef\n", ""), STATUS[:60], "", STATUS.replace("armed -", "armed soon"), STATUS + "\nside wan"])
+def test_an_answer_that_is_not_whole_is_none(said):
+    with pytest.raises(DialectError, match="is the answer complete"):
+        Linux(shell(said)).facts()
+
+
+def test_commands_have_to_end_well():
+    with pytest.raises(DialectError, match="ended with exit code 1: nft refuses the rules"):
+        Linux(shell("nft refuses the rules", 1)).facts()
+    with pytest.raises(DialectError, match="its exit code"):
+        Linux(shell(STATUS, None)).facts()
+
+
+def test_only_the_active_member_gives_its_role_away():
+    standby = shell(STATUS.replace("here", "elsewhere").replace("state MASTER", "state BACKUP"))
+    with pytest.raises(DialectError, match="ask the active member"):
+        Linux(standby).switchover()
+    assert not [command for command in standby.asked if "yield" in command]
