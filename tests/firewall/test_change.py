@@ -155,7 +155,7 @@ def play(pair, tmp_path, tasks, *arguments, hosts="fw1:fw2", password=server.ACC
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_STRATEGY")}
     done = subprocess.run(
         ["ansible-playbook", "-i", str(tmp_path / "hosts.yml"), str(tmp_path / "play.yml"), *arguments], cwd=ROOT, text=True,
-        capture_output=True, timeout=300, check=False,
+        capture_output=True, timeout=900, check=False,
         env={**environment, "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json", "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
              "ANSIBLE_PERSISTENT_CONTROL_PATH_DIR": str(tmp_path / "pc"), "ANSIBLE_LOCALHOST_WARNING": "false"})
     said = json.JSONDecoder().raw_decode(done.stdout, done.stdout.index("{"))[0]
