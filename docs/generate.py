@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Fill the tables of variables in roles/*/README.md from the argument specs and defaults of the roles, and the table of
-docs/objectives.md from the default objectives.
+"""Fill the tables of variables in roles/*/README.md from the argument specs and defaults of the roles, the table of docs/objectives.md from
+the default objectives, and that of the platforms in roles/firewall_pair/README.md from their dialects.
 
     docs/generate.py           write what has changed
     docs/generate.py --check   write nothing, list what is out of date, exit 1 if anything is
@@ -22,10 +22,11 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = re.compile(r"^<!-- variables(?: (?P<entry>\w+))? -->\n.*?^<!-- /variables -->$", re.MULTILINE | re.DOTALL)
 OBJECTIVES = re.compile(r"(?<=^<!-- objectives -->\n).*?(?=^<!-- /objectives -->$)", re.MULTILINE | re.DOTALL)
+PLATFORMS = re.compile(r"(?<=^<!-- platforms -->\n).*?(?=^<!-- /platforms -->$)", re.MULTILINE | re.DOTALL)
 LONGEST_DEFAULT = 100
 
 sys.path.append(str(ROOT / "collections"))
-from ansible_collections.mail.ha.plugins.module_utils import objectives  # noqa: E402  pylint: disable=wrong-import-position
+from ansible_collections.mail.ha.plugins.module_utils import firewall_platforms, objectives  # noqa: E402  pylint: disable=wrong-import-position
 
 
 def load(path: Path) -> dict:
@@ -96,6 +97,13 @@ def render_objectives(text: str) -> str:
     return OBJECTIVES.sub(lambda _: "\n".join(["", *objectives.table(objectives.derive()), "", ""]), text)
 
 
+def render_platforms(text: str) -> str:
+    """The page with its table of firewall platforms filled; a page without that table stays as it is."""
+    rows = [f"| `{name}` | {dialect.product} | {dialect.tried} | {dialect.rollback} |" for name, dialect in sorted(firewall_platforms.DIALECTS.items())]
+    lines = ["| platform | product | tried on | a change is taken back by |", "|---|---|---|---|", *rows]
+    return PLATFORMS.sub(lambda _: "\n".join(["", *lines, "", ""]), text)
+
+
 def main(arguments: list[str]) -> int:
     """Write or check; returns the exit code."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -108,7 +116,7 @@ def main(arguments: list[str]) -> int:
     stale = []
     for page, render in pages.items():
         text = page.read_text(encoding="utf-8")
-        fresh = render(text)
+        fresh = render_platforms(render(text))
         if fresh != text:
             stale.append(str(page.relative_to(ROOT)))
             if not check:

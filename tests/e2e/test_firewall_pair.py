@@ -300,6 +300,15 @@ def test_a_policy_that_locks_us_out_is_gone_by_itself_and_the_play_says_why(tmp_
     assert running(standby) == before and status(standby)["armed"] == "-"
 
 
+def test_a_generation_of_which_one_part_does_not_start_is_taken_back_whole(tmp_path):
+    _active, standby = roles()
+    before = running(standby)
+    code, said = play(tmp_path, {"firewall_pair_sync": {"device": "nowhere0", "address": "192.0.2.1", "peer": "192.0.2.2"}})
+    assert code != 0 and "did not load; the saved one runs again" in said and "The old policy is in force again" in said, said
+    roles()
+    assert running(standby) == before and status(standby)["armed"] == "-"
+
+
 def test_the_control_node_dies_between_apply_and_confirm(tmp_path):
     _active, standby = roles()
     before = running(standby)

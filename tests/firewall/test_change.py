@@ -200,6 +200,9 @@ def test_refusals_of_the_modules(pair, tmp_path):
     pair.devices[1].lose_sync()
     code, said, text = play(pair, tmp_path, [{"name": "failover", "mail.ha.firewall_failover": {"platform": PLATFORM, "state": "standby"}}], hosts="fw1")
     assert code != 0 and "No switchover: " in said["failover"]["fw1"]["msg"] and "found the pair out of sync" in said["failover"]["fw1"]["msg"], text
+    config = {"platform": PLATFORM, "policy": policy(), "member": {"interfaces": {"wan": "wan0"}}}
+    code, said, text = play(pair, tmp_path, [{"name": "config", "mail.ha.firewall_config": config}], hosts="fw1")
+    assert code != 0 and "found no interface for the zone dmz, management" in said["config"]["fw1"]["msg"], text
     code, said, text = play(pair, tmp_path, [dict(info, vars={"ansible_connection": "local"})], hosts="fw1")
     assert code != 0 and "set 'connection: mail.ha.netmiko'" in said["info"]["fw1"]["msg"], text
 

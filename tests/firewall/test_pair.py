@@ -18,7 +18,8 @@ ZONES = [
 def pair(**changes):
     """A whole pair; :param changes: what is different at fw1, by dotted name"""
     lines = ["a line", "another"]
-    made = {name: {"facts": dict(copy.deepcopy(FACTS), hostname=name), "running": list(lines), "saved": list(lines), "common": list(lines)} for name in ("fw1", "fw2")}
+    made = {name: {"facts": dict(copy.deepcopy(FACTS), hostname=name), "running": list(lines), "saved": list(lines), "common": list(lines)}
+            for name in ("fw1", "fw2")}
     made["fw2"]["facts"].update(role="standby", peer="active")
     for name, value in changes.items():
         (made["fw1"]["facts"] if name in FACTS else made["fw1"])[name] = value
@@ -57,6 +58,18 @@ def test_two_active_members_and_a_silent_one():
 def test_a_member_is_what_was_declared(declared, words):
     told = firewall_pair.member_problems(FACTS, declared)
     assert (words in told[0]) if words else told == []
+
+
+@pytest.mark.parametrize("zone, own, words", [
+    ({"vrid": None}, {}, "zone 'dmz': found virtual addresses and no vrid"),
+    ({"interface": ""}, {}, "zone 'dmz': found virtual addresses and no interface"),
+    ({}, {"dmz": None}, "no mail_firewall_addresses.dmz of both"),
+])
+def test_what_a_pair_needs_is_named_when_it_is_missing(zone, own, words):
+    addresses = {"the net": "198.51.100.3", "dmz": "192.0.2.3"}
+    mine = {name: address for name, address in {**addresses, **own}.items() if address}
+    with pytest.raises(ValueError, match=words):
+        firewall_pair.sides([ZONES[0], {**ZONES[1], **zone}, ZONES[2]], mine, addresses)
 
 
 def test_sides_are_the_zones_in_which_the_pair_holds_addresses():

@@ -116,7 +116,3 @@ class Connection(NetworkConnectionBase):
     def renew(self):
         """See Session."""
         return self._connect().renew()
-
-    def end(self):
-        """Close the session; the next command opens another."""
-        return self._connect().close()

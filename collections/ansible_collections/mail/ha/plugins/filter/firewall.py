@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import functools
+
 from ansible.errors import AnsibleFilterError
 from ansible_collections.mail.ha.plugins.module_utils import firewall_nftables, firewall_pair, firewall_policy, firewall_text
 
 
-def render(policy, member):
-    """firewall_nftables.render, with its errors as Ansible's."""
-    try:
-        return firewall_nftables.render(policy, member)
-    except ValueError as error:
-        raise AnsibleFilterError(str(error)) from error
+def told(function):
+    """A function whose ValueErrors are told as Ansible's errors."""
+    @functools.wraps(function)
+    def call(*arguments):
+        try:
+            return function(*arguments)
+        except ValueError as error:
+            raise AnsibleFilterError(str(error)) from error
+    return call
 
 
 class FilterModule:
@@ -19,6 +24,6 @@ class FilterModule:
 
     def filters(self):
         """Return the filters by name."""
-        return {"firewall_policy": firewall_policy.build, "firewall_nftables": render, "firewall_text": firewall_text.text,
-                "firewall_sides": firewall_pair.sides, "firewall_local_rules": firewall_pair.local_rules,
+        return {"firewall_policy": firewall_policy.build, "firewall_nftables": told(firewall_nftables.render), "firewall_text": firewall_text.text,
+                "firewall_sides": told(firewall_pair.sides), "firewall_local_rules": firewall_pair.local_rules,
                 "firewall_pair_problems": firewall_pair.pair_problems}

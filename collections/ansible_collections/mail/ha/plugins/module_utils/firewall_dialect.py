@@ -4,7 +4,7 @@
 
 Shapes::
 
-    session  what connection/netmiko.py offers: ask, configure, leave, put, renew, end. Its errors are ConnectionErrors with a ``code``.
+    session  what connection/netmiko.py offers: ask, configure, leave, put, renew. Its errors are ConnectionErrors with a ``code``.
     facts    {platform, version, hostname, model, role, peer, in_sync: bool, sync: str, sessions: int or None,
               uplinks: [{name, up: bool}], armed: int or None}
              role and peer are ``active``, ``standby``, ``fault`` (there, but cannot take over), ``alone`` (role only: no peer is configured) or
@@ -19,9 +19,6 @@ The policy is held apart from everything else on the device, under names of its 
 
 from __future__ import annotations
 
-ROLES = ('active', 'standby', 'fault', 'alone')
-PEERS = ('active', 'standby', 'fault', 'absent')
-
 
 class DialectError(ValueError):
     """The device said something that was not expected; the text names it."""
@@ -31,7 +28,7 @@ class Dialect:
     """One device of the platform, through a session."""
 
     platform = ''
-    # Words for people: the product, how it takes a change back by itself, and whether that was seen on the product or on the simulator.
+    # Words for roles/firewall_pair/README.md: the product, how it takes a change back by itself, and what that was seen on.
     product, rollback, tried = '', '', 'simulator'
     # The active member sends its configuration to the other: a change is made there, and only there.
     replicated = True

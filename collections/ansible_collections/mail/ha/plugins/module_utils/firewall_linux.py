@@ -33,8 +33,8 @@ class Linux(Dialect):
 
     platform = 'linux'
     product = 'Debian with nftables, conntrackd and keepalived'
-    rollback = 'a systemd timer on the firewall runs the saved generation again; so does a reboot'
-    tried = 'real'
+    rollback = 'a service on the firewall that waits, and then runs the saved generation again; so does a reboot'
+    tried = 'real systems'
     replicated = False
 
     def run(self, command, deadline=None):
@@ -155,9 +155,7 @@ class Linux(Dialect):
             self.run('sudo -n %s revert' % PROGRAM, deadline=90)
 
     def switchover(self):
-        # keepalived looks at the file; whoever yields is not preferred to the other any more, until it is over.
-        here = self.facts()['role'] == 'active'
-        if not here:
+        if self.facts()['role'] != 'active':
             raise DialectError('the standby cannot take the active role; ask the active member to give it up.')
         self.run('sudo -n %s yield' % PROGRAM, deadline=60)
 

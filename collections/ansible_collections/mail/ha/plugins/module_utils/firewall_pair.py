@@ -11,10 +11,20 @@ def sides(zones, own, peer):
     :param zones: of the site: ``{name, interface, vrid, virtual: [address/prefix], neighbours: [address]}`` and more
     :param own: ``{zone: address}`` of this member, ``sync`` among them; likewise peer
     :returns: ``[{name, device, address, peer, vrid, virtual, neighbours}]``; name is fit for a variable of a shell
+    :raises ValueError: something that the pair needs is missing; the text is one sentence for each
     """
+    told = []
+    zones = [zone for zone in zones if zone.get('virtual')]
+    for zone in zones:
+        missing = [key for key in ('interface', 'vrid') if not zone.get(key)]
+        missing += [] if zone['name'] in own and zone['name'] in peer else ['mail_firewall_addresses.%s of both' % zone['name']]
+        if missing:
+            told.append("zone '%s': found virtual addresses and no %s, expected these too." % (zone['name'], ', '.join(missing)))
+    if told:
+        raise ValueError(' '.join(told))
     return [{'name': ''.join(letter if letter.isalnum() else '_' for letter in zone['name']), 'device': zone['interface'], 'address': own[zone['name']],
              'peer': peer[zone['name']], 'vrid': zone['vrid'], 'virtual': zone['virtual'], 'neighbours': zone.get('neighbours') or []}
-            for zone in zones if zone['name'] in own and zone.get('virtual')]
+            for zone in zones]
 
 
 def local_rules(admin_networks, pair_sides, sync_peer):

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from ansible.module_utils.connection import Connection
+
 from ansible_collections.mail.ha.plugins.module_utils import (
     firewall_cisco_asa, firewall_fortinet, firewall_juniper_junos, firewall_linux, firewall_vyos)
 
@@ -15,8 +17,10 @@ ARGUMENTS = {
 }
 
 
-def refuse_other_connections(module):
-    """End the module where it was not given a session with a device."""
-    if not getattr(module, '_socket_path', None):
+def dialect_of(module):
+    """The dialect of a module's platform, over the session of its play; ends the module where it was given none."""
+    socket_path = getattr(module, '_socket_path', None)
+    if not socket_path:
         module.fail_json(msg='found no session with the device, expected one by the connection mail.ha.netmiko; '
                              "set 'connection: mail.ha.netmiko' for the play.")
+    return DIALECTS[module.params['platform']](Connection(socket_path))

@@ -88,7 +88,6 @@ lines:
 import time
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.connection import Connection
 from ansible.module_utils.connection import ConnectionError as DeviceError
 
 from ansible_collections.mail.ha.plugins.module_utils import firewall_platforms
@@ -129,13 +128,14 @@ def main():
         ),
         supports_check_mode=True,
     )
-    firewall_platforms.refuse_other_connections(module)
-    wanted = module.params
+    dialect, wanted = firewall_platforms.dialect_of(module), module.params
     if wanted['policy'].get('problems') != []:
         module.fail_json(msg='policy: found problems or none told, expected a policy without any: %s' % ' '.join(wanted['policy'].get('problems') or ['?']))
+    unnamed = [zone['name'] for zone in wanted['policy'].get('zones', []) if zone['name'] not in (wanted['member'].get('interfaces') or {})]
+    if unnamed:
+        module.fail_json(msg='member: found no interface for the zone %s, expected one for each zone of the policy.' % ', '.join(unnamed))
     if wanted['deadline'] < TOO_SHORT:
         module.fail_json(msg='deadline: found %d, expected at least %d seconds; a new login needs its time.' % (wanted['deadline'], TOO_SHORT))
-    dialect = firewall_platforms.DIALECTS[wanted['platform']](Connection(module._socket_path))  # pylint: disable=protected-access
     declared = {'platform': wanted['platform'], 'version': wanted['version']}
     try:
         lines, notes = dialect.render(wanted['policy'], wanted['member'])

@@ -59,7 +59,6 @@ seconds:
 import time
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.connection import Connection
 from ansible.module_utils.connection import ConnectionError as DeviceError
 
 from ansible_collections.mail.ha.plugins.module_utils import firewall_pair, firewall_platforms
@@ -90,9 +89,7 @@ def main():
                            deadline={'type': 'int', 'default': 60}),
         supports_check_mode=True,
     )
-    firewall_platforms.refuse_other_connections(module)
-    wanted = module.params
-    dialect = firewall_platforms.DIALECTS[wanted['platform']](Connection(module._socket_path))  # pylint: disable=protected-access
+    dialect, wanted = firewall_platforms.dialect_of(module), module.params
     try:
         before = dialect.facts()
         problems = firewall_pair.member_problems(before, {'platform': wanted['platform'], 'version': wanted['version']})

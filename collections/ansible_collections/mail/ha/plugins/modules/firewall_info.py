@@ -132,7 +132,6 @@ saved:
 '''
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.connection import Connection
 from ansible.module_utils.connection import ConnectionError as DeviceError
 
 from ansible_collections.mail.ha.plugins.module_utils import firewall_pair, firewall_platforms
@@ -146,9 +145,7 @@ def main():
                            expected_role={'type': 'str', 'choices': ['any', 'active', 'standby'], 'default': 'any'}),
         supports_check_mode=True,
     )
-    firewall_platforms.refuse_other_connections(module)
-    wanted = module.params
-    dialect = firewall_platforms.DIALECTS[wanted['platform']](Connection(module._socket_path))  # pylint: disable=protected-access
+    dialect, wanted = firewall_platforms.dialect_of(module), module.params
     try:
         facts = dialect.facts()
         policy = {'running': dialect.running(), 'saved': dialect.saved()} if wanted['gather_policy'] else {}
