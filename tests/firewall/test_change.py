@@ -171,7 +171,7 @@ def test_the_modules_in_a_play(pair, tmp_path):
         {"name": "again", "mail.ha.firewall_config": config},
         {"name": "failover", "mail.ha.firewall_failover": dict(shared, state="standby"), "when": "inventory_hostname == 'fw1'"},
         {"name": "failover again", "mail.ha.firewall_failover": dict(shared, state="standby"), "when": "inventory_hostname == 'fw1'"},
-        {"name": "info after", "mail.ha.firewall_info": dict(shared, expected_role="active")},
+        {"name": "info after", "mail.ha.firewall_info": dict(shared, expected_role="active", new_login=True)},
     ]
     code, checked, text = play(pair, tmp_path, tasks, "--check", "--diff")
     assert code == 0, text
@@ -182,14 +182,15 @@ def test_the_modules_in_a_play(pair, tmp_path):
     code, said, text = play(pair, tmp_path, tasks)
     assert code == 0, text
     assert said["info"]["fw1"]["facts"]["role"] == "active" and said["info"]["fw2"]["problems"] == [] and said["info"]["fw1"]["running"] == []
+    assert said["info"]["fw1"]["replicated"] is True
     assert said["change"]["fw1"]["changed"] and said["change"]["fw1"]["armed"] is None and said["change"]["fw1"]["lines"] == len(pair.lines())
     assert not said["again"]["fw1"]["changed"] and not said["again"]["fw2"]["changed"]
     assert said["failover"]["fw1"]["changed"] and not said["failover again"]["fw1"]["changed"]
     assert said["info after"]["fw2"]["problems"] == []
     assert said["info after"]["fw1"]["problems"] == ["found it standby, expected active; see which member of the pair is meant."]
     assert server.ACCOUNT[1] not in text
-    # Over all tasks of a play each member saw one login, and one more for the proof that somebody can still log in.
-    assert [device.logins for device in pair.devices] == [1 + 2, 1 + 1]
+    # Over all tasks of a play each member saw one login, and one more for each proof that somebody can still log in.
+    assert [device.logins for device in pair.devices] == [2 + 3, 2 + 2]
 
 
 def test_refusals_of_the_modules(pair, tmp_path):

@@ -85,7 +85,7 @@ class ActionModule(ActionBase):
         return {
             'hosts': {
                 name: {'groups': of_groups[name],
-                       **{key: reader.read(name, key) for key in HOST_ADDRESSES if key in raw[name]}}
+                       **{key: reader.read(name, key) for key in HOST_ADDRESSES + ('mail_firewall_addresses',) if key in raw[name]}}
                 for name in names},
             'groups': groups,
             'values': {name: value for name, value in values.items() if value is not None},

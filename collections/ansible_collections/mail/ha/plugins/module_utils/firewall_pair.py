@@ -72,10 +72,11 @@ def spare_problems(facts):
 def pair_problems(members):
     """What keeps two members from being a whole pair.
 
-    :param members: ``{name: {facts, running: lines, saved: lines, common: lines}}`` of both; common are those that have to be the same
+    :param members: ``{name: {facts, running: lines, saved: lines, common: lines}}`` of both; common are those that have to be the same. One without
+        facts has not answered.
     :returns: sentences, each beginning with a name
     """
-    told = []
+    told, members = [], {name: member for name, member in members.items() if 'facts' in member}
     if len(members) != 2:
         return ['the pair: found answers of %s, expected those of two members.' % (' and '.join(sorted(members)) or 'none')]
     active = [name for name, member in members.items() if member['facts']['role'] == 'active']

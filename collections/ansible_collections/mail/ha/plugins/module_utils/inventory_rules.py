@@ -3,7 +3,7 @@
 """All rules for an inventory, in one pure function: what a run of Ansible would stumble over later, said at once.
 
 The themes have modules of their own: ``inventory_variables``, ``inventory_names``, ``inventory_addresses``,
-``inventory_topology``, ``inventory_certificates``, ``objectives``, and ``addresses`` for domains, accounts and aliases.
+``inventory_topology``, ``inventory_firewall``, ``inventory_certificates``, ``objectives``, and ``addresses`` for domains, accounts and aliases.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os.path
 
 from ansible_collections.mail.ha.plugins.module_utils import (
     inventory_addresses,
+    inventory_firewall,
     inventory_names,
     inventory_topology,
     inventory_variables,
@@ -26,7 +27,7 @@ PYTHON_MIN = (3, 11)
 ANSIBLE_MIN = (2, 19)
 
 # Each node has its own; nodes of different sites may ask different servers; all other site variables have one value.
-PER_HOST = ('mail_address', 'mail_address6', 'mail_rack')
+PER_HOST = ('mail_address', 'mail_address6', 'mail_rack', 'mail_firewall_addresses')
 PER_SITE = ('mail_nameservers', 'mail_ntp_servers')
 
 # Lists whose entries module_utils/addresses.py checks, together and with better words than a spec has.
@@ -38,7 +39,8 @@ def check_inventory(data):
 
     :param data: dict with
 
-        - ``hosts``: ``{host: {'groups': [str], 'ansible_host': ..., 'mail_address': ..., 'mail_address6': ...}``, addresses as str or None
+        - ``hosts``: ``{host: {'groups': [str], 'ansible_host': ..., 'mail_address': ..., 'mail_address6': ..., 'mail_firewall_addresses': ...}``, addresses as
+          str or None
         - ``groups``: ``{group: [host]}``
         - ``values``: ``{variable: value}`` of the site variables (templated, plain types)
         - ``variants``: ``[{variable: value}]``, further values of the variables in ``PER_SITE``
@@ -86,6 +88,7 @@ def check_inventory(data):
     for variable, group in (('mail_service_vips', 'loadbalancers'), ('mail_seats', 'mailservers')):
         result += inventory_addresses.check_virtual(variable, values, hosts, groups.get(group, []), group)
     result += inventory_addresses.check_vrids(values)
+    result += inventory_firewall.check_firewalls(hosts, groups, values)
     for variant in [values] + [inventory_variables.well_formed(options, variant) for variant in data['variants']]:
         result += inventory_addresses.check_servers(variant)
 

@@ -22,6 +22,11 @@ options:
     type: str
     choices: [any, active, standby]
     default: any
+  new_login:
+    description: Whether to log in anew first, which proves that somebody still can.
+    type: bool
+    default: false
+    version_added: 0.5.0
 extends_documentation_fragment:
   - mail.ha.firewall
   - ansible.builtin.action_common_attributes
@@ -111,6 +116,11 @@ problems:
   type: list
   elements: str
   sample: []
+replicated:
+  description: Whether the pair takes changes at its active member only, which sends them to the other one.
+  returned: success
+  type: bool
+  sample: true
 running:
   description: The policy in force, in the normal form of the platform.
   returned: when O(gather_policy=true)
@@ -141,12 +151,14 @@ from ansible_collections.mail.ha.plugins.module_utils.firewall_dialect import Di
 def main():
     """Entry point."""
     module = AnsibleModule(
-        argument_spec=dict(firewall_platforms.ARGUMENTS, gather_policy={'type': 'bool', 'default': False},
+        argument_spec=dict(firewall_platforms.ARGUMENTS, gather_policy={'type': 'bool', 'default': False}, new_login={'type': 'bool', 'default': False},
                            expected_role={'type': 'str', 'choices': ['any', 'active', 'standby'], 'default': 'any'}),
         supports_check_mode=True,
     )
     dialect, wanted = firewall_platforms.dialect_of(module), module.params
     try:
+        if wanted['new_login']:
+            dialect.session.renew()
         facts = dialect.facts()
         policy = {'running': dialect.running(), 'saved': dialect.saved()} if wanted['gather_policy'] else {}
         if policy:
@@ -155,7 +167,8 @@ def main():
         module.fail_json(msg=str(error))
     role = '' if wanted['expected_role'] == 'any' else wanted['expected_role']
     declared = {'platform': wanted['platform'], 'version': wanted['version'], 'role': role}
-    module.exit_json(changed=False, facts=facts, problems=firewall_pair.member_problems(facts, declared) + firewall_pair.spare_problems(facts), **policy)
+    module.exit_json(changed=False, facts=facts, replicated=dialect.replicated,
+                     problems=firewall_pair.member_problems(facts, declared) + firewall_pair.spare_problems(facts), **policy)
 
 
 if __name__ == '__main__':

@@ -1,0 +1,157 @@
+# Copyright: the ha-mail authors
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Rules for the firewall pair of a site: its members, what they stand between, and what two Linux machines need to be a pair.
+
+What the policy itself may say is checked where it is built (firewall_policy.py).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+
+from ansible_collections.mail.ha.plugins.module_utils.inventory_addresses import HOST_ADDRESSES, VRID_MAX, VRID_MIN, parse_address, parse_network
+from ansible_collections.mail.ha.plugins.module_utils.inventory_finding import WARNING, enumerate_names, finding, show
+
+# Key of mail_firewall_addresses for the link between the two.
+SYNC = 'sync'
+
+
+def check_firewalls(hosts, groups, values):
+    """Check what the role firewall_pair will be given.
+
+    :param hosts: ``{host: {groups, mail_firewall_addresses, ...}}``
+    :param values: site variables; of interest are mail_firewall, mail_firewall_platform, mail_service_vips, mail_seats
+    """
+    members = groups.get('firewalls', [])
+    if not members:
+        return []
+    result = []
+    if len(members) > 2:
+        result.append(finding('group firewalls', f'{enumerate_names(members)}', 'two hosts, for a pair is what they become', 'take the others out'))
+    if values.get('mail_firewall_platform') is None:
+        result.append(finding('mail_firewall_platform', 'it is not set', 'the kind of device that the hosts of the group firewalls are', 'set it'))
+    zones = (values.get('mail_firewall') or {}).get('zones')
+    if not zones:
+        return result + [finding('mail_firewall', 'it has no zones', 'the networks that the pair stands between', 'set mail_firewall.zones')]
+    for zone in zones:
+        if not zone.get('interface'):
+            result.append(finding(_place(zone), 'it has no interface', 'what the firewalls call it', 'set interface'))
+    if values.get('mail_firewall_platform') == 'linux':
+        result += _check_linux(hosts, members, values, zones)
+    return result
+
+
+def _place(zone, key=''):
+    return f"mail_firewall.zones ({zone['name']}){'.' + key if key else ''}"
+
+
+def _check_linux(hosts, members, values, zones):
+    """Two machines that become a pair by our means."""
+    result = []
+    held = [zone for zone in zones if zone.get('virtual')]
+    if not held:
+        result.append(finding('mail_firewall.zones', 'no zone has virtual addresses', 'those that hosts and routers around the pair use as their gateway',
+                              'set virtual, with prefix length'))
+    if not values['mail_firewall'].get('sync_interface'):
+        result.append(finding('mail_firewall.sync_interface', 'it is not set', 'the interface of the link between the two', 'set it'))
+    known = [zone['name'] for zone in held] + [SYNC]
+    for name in members:
+        given = hosts[name].get('mail_firewall_addresses') or {}
+        missing = [key for key in known if key not in given]
+        if missing:
+            result.append(finding('mail_firewall_addresses', f'no address for {enumerate_names(missing)}', f'one for each of {enumerate_names(known)}',
+                                  'set it beside the host in the hosts file', host=name))
+        for key, value in sorted(given.items()):
+            if parse_address(value) is None:
+                result.append(finding(f'mail_firewall_addresses.{key}', f'found {show(value)}', 'an address without prefix length', 'write the address alone',
+                                      host=name))
+            elif key not in known:
+                result.append(finding(f'mail_firewall_addresses.{key}', 'there is no such zone with virtual addresses', f'one of {enumerate_names(known)}',
+                                      'correct or remove it', host=name))
+    for zone in held:
+        result += _check_side(zone, {name: (hosts[name].get('mail_firewall_addresses') or {}).get(zone['name']) for name in members})
+    return result + _check_vrids(values, held) + _check_owners(hosts, values, members, held)
+
+
+def _interfaces(zone):
+    """``[(as written, interface or None)]`` of the virtual addresses of a zone."""
+    result = []
+    for value in zone['virtual']:
+        try:
+            result.append((value, ipaddress.ip_interface(str(value)) if '/' in str(value) else None))
+        except ValueError:
+            result.append((value, None))
+    return result
+
+
+def _check_side(zone, own):
+    """One zone with virtual addresses. :param own: ``{member: its address there, or None}``"""
+    result = []
+    interfaces = _interfaces(zone)
+    for value, interface in interfaces:
+        if interface is None:
+            result.append(finding(_place(zone, 'virtual'), f'found {show(value)}', 'an address with prefix length, as in 192.0.2.1/24', 'correct it'))
+    networks = [interface.network for _value, interface in interfaces if interface is not None]
+    own_networks = [network for network in map(parse_network, zone.get('networks') or []) if network is not None]
+    for network in networks if own_networks else []:
+        if not any(network.version == other.version and network.overlaps(other) for other in own_networks):
+            result.append(finding(_place(zone, 'virtual'), f'{network} is none of its networks', f'an address in {enumerate_names(own_networks)}',
+                                  'correct one of the two'))
+    if zone.get('vrid') is None or not VRID_MIN <= int(zone['vrid']) <= VRID_MAX:
+        result.append(finding(_place(zone, 'vrid'), f"found {show(zone.get('vrid'))}", f'a number from {VRID_MIN} to {VRID_MAX}', 'choose a free one'))
+    inside = [(f'mail_firewall_addresses.{zone["name"]}', value, name) for name, value in sorted(own.items()) if value]
+    inside += [(_place(zone, 'neighbours'), value, '') for value in zone.get('neighbours') or []]
+    for place, value, host in inside:
+        address = parse_address(value)
+        if address is None:
+            if not host:
+                result.append(finding(place, f'found {show(value)}', 'an address without prefix length', 'write the address alone'))
+        elif networks and not any(address in network for network in networks if network.version == address.version):
+            result.append(finding(place, f'{address} is in none of the networks of the virtual addresses', f'an address in {enumerate_names(networks)}',
+                                  'correct it', host=host))
+    neighbours = {parse_address(value) for value in zone.get('neighbours') or []} - {None} - {parse_address(value) for value in own.values()}
+    if len(neighbours) < 2:
+        result.append(finding(_place(zone, 'neighbours'), f'{len(neighbours)} that are not the firewalls themselves',
+                              'two or more that fail one by one, for where all are silent a firewall takes itself for cut off', 'name more', severity=WARNING))
+    return result
+
+
+def _check_vrids(values, held):
+    """VRIDs are unique in a network: among the zones, and against service VIPs and seats there (RFC 9568 section 5.2.3)."""
+    result = []
+    others = [(f"{variable} ({entry['name']})", parse_address(entry['address']), int(entry['vrid']))
+              for variable in ('mail_service_vips', 'mail_seats') for entry in values.get(variable, [])]
+    for zone in held:
+        networks = [interface.network for _value, interface in _interfaces(zone) if interface is not None]
+        taken = [place for place, address, vrid in others if address is not None and vrid == zone.get('vrid')
+                 and any(address.version == network.version and address in network for network in networks)]
+        if taken:
+            result.append(finding(_place(zone, 'vrid'), f"{zone['vrid']} is that of {enumerate_names(taken)} in the same network", 'one of its own',
+                                  'choose a free one'))
+    return result
+
+
+def _check_owners(hosts, values, members, held):
+    """No address has two owners."""
+    owners = {}
+    for zone in held:
+        for _value, interface in _interfaces(zone):
+            if interface is not None:
+                owners.setdefault(interface.ip, []).append(f"the pair ({zone['name']})")
+    for name in members:
+        for value in (hosts[name].get('mail_firewall_addresses') or {}).values():
+            owners.setdefault(parse_address(value), []).append(f'firewall {name}')
+    ours = set(owners) - {None}
+    for name, host in hosts.items():
+        for address in {parse_address(host.get(variable)) for variable in HOST_ADDRESSES}:
+            # A firewall may well be managed by one of these.
+            if address in ours and f'firewall {name}' not in owners[address]:
+                owners[address].append(f'host {name}')
+    for variable, word in (('mail_service_vips', 'VIP'), ('mail_seats', 'seat')):
+        for entry in values.get(variable, []):
+            address = parse_address(entry['address'])
+            if address in ours:
+                owners[address].append(f"{word} {entry['name']}")
+    return [finding('mail_firewall', f'{address} belongs to {enumerate_names(owners[address])}', 'an address of its own for each',
+                    'give one of them another address')
+            for address in sorted(ours, key=str) if len(owners[address]) > 1]

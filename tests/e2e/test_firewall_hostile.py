@@ -1,0 +1,167 @@
+"""What the firewall pair lets pass and what it bears: scans, forged sources, floods, over IPv4 and IPv6, on real kernels.
+
+Runs on the control host of the layout `pair` (LAYOUT=pair) after playbooks/firewalls.yml. All that is sent is bounded in number and time, and goes
+to addresses of the lab only.
+"""
+
+import json
+import subprocess
+import time
+import xml.etree.ElementTree
+
+import pytest
+from firewall_lab import LAB, MEMBERS, borrowed, install, node, own, roles, service_addresses, show_policy
+
+# Listened on behind the pair and open to nobody outside: what a policy that lets too much pass would show.
+HIDDEN = [22, 5432, 8008, 9199, 10025, 24007]
+
+# python3 -c LISTEN PORT...: takes connections, says a line, and hangs up when the other side does.
+LISTEN = """
+import asyncio, sys
+async def talk(reader, writer):
+    try:
+        writer.write(b"220 here\\r\\n")
+        while await reader.read(1000):
+            pass
+    except OSError:
+        pass
+    finally:
+        writer.close()
+async def main():
+    servers = [await asyncio.start_server(talk, None, int(port), backlog=1024) for port in sys.argv[1:]]
+    await asyncio.gather(*(server.serve_forever() for server in servers))
+asyncio.run(main())
+"""
+# python3 -c KNOCK FROM ADDRESS PORT TIMES PAUSE PATIENCE: so many connections one after the other; JSON [seconds or null].
+KNOCK = """
+import json, socket, sys, time
+source, address, port, times, pause, patience = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), float(sys.argv[5]), float(sys.argv[6])
+found = []
+for _ in range(times):
+    begun = time.monotonic()
+    try:
+        with socket.create_connection((address, port), patience, (source, 0)) as sock:
+            found.append(round(time.monotonic() - begun, 3) if sock.recv(100) else None)
+    except OSError:
+        found.append(None)
+    time.sleep(pause)
+print(json.dumps(found))
+"""
+
+
+# What reaches the host behind the pair.
+COUNT = """table inet flood {{
+    chain in {{
+        type filter hook input priority -10
+        ip saddr {} tcp dport 25 counter
+    }}
+}}
+"""
+
+
+def knock(source, address, port, times=1, pause=0.0, patience=2.0):
+    """Connections from `outside`: seconds of those that were answered."""
+    said = node("outside", "python3", "-c", KNOCK, source, address, str(port), str(times), str(pause), str(patience))
+    return [took for took in json.loads(said) if took is not None]
+
+
+def counted(comment):
+    """Packets that the rules with this comment have met at the active member."""
+    rules = json.loads(node(roles()[0], "nft", "--json", "list table inet ha_mail_firewall"))["nftables"]
+    return sum(part["counter"]["packets"] for rule in rules if rule.get("rule", {}).get("comment") == comment
+               for part in rule["rule"]["expr"] if isinstance(part.get("counter"), dict))
+
+
+@pytest.fixture(name="service", scope="module")
+def fixture_service():
+    """The service behind the pair, played by mail1: {vips, ports, limit}, with everything open that a host could have open."""
+    install("outside", "nmap")
+    install("outside", "hping3")
+    vips, ports, limit = service_addresses(show_policy())
+    assert len(vips) == 4 and 25 in ports and 993 in ports
+    subprocess.run(["podman", "exec", f"{LAB}-mail1", "systemctl", "stop", "hostile-service"], check=False, capture_output=True)
+    with borrowed("mail1", "dmz0", *vips):
+        # 22 is there already.
+        node("mail1", "systemd-run", "--quiet", "--collect", "--unit=hostile-service", "--property=LimitNOFILE=65536",
+             "python3", "-c", LISTEN, *map(str, ports + HIDDEN[1:]))
+        deadline = time.monotonic() + 20
+        while len(node("mail1", "ss", "-Hltn").splitlines()) < 2 * len(ports + HIDDEN):
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        yield {"vips": vips, "ports": ports, "limit": limit}
+        node("mail1", "systemctl", "stop", "hostile-service")
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_a_scan_of_every_port_finds_exactly_what_the_catalogue_opens(version, service):
+    vips = [vip for vip in service["vips"] if (":" in vip) == (version == 6)]
+    # The pair itself too: what it holds together, and what each member has.
+    places = [("mail1", "dmz0")] + [(member, device) for member in MEMBERS for device in ("dmz0", "wan0")]
+    targets = sorted({address for place in places for address in own(*place, version)} | set(vips))
+    said = node("outside", "nmap", *(["-6"] if version == 6 else []), "-n", "-Pn", "-sS", "-p", "1-65535", "-T5", "--min-rate", "40000", "--max-retries", "1",
+                "--open", "-oX", "-", *targets, timeout=600)
+    found = {(host.find("address").get("addr"), int(port.get("portid"))) for host in xml.etree.ElementTree.fromstring(said).iter("host")
+             for port in host.iter("port") if port.find("state").get("state") == "open"}
+    assert found == {(vip, port) for vip in vips for port in service["ports"]}
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_nobody_sends_in_the_name_of_another_zone(version, service):
+    vip = next(vip for vip in service["vips"] if (":" in vip) == (version == 6))
+    forged = vip.rpartition(":" if version == 6 else ".")[0] + (":77" if version == 6 else ".77")
+    before = counted("spoofed")
+    with borrowed("outside", "wan0", forged):
+        assert not knock(forged, vip, 993)
+    assert counted("spoofed") > before
+
+
+def test_a_source_that_comes_too_often_is_held_up_and_nobody_else(service):
+    vip, outside = service["vips"][0], own("outside", "wan0", 4)[0]
+    # One that the firewall does not remember from a run before.
+    other, burst = f"{outside.rpartition('.')[0]}.{100 + int(time.time()) % 100}", service["limit"]["burst"]
+    with borrowed("outside", "wan0", other):
+        begun = time.monotonic()
+        # Too short for a SYN that is sent again, which would find room.
+        served = len(knock(other, vip, 993, burst + 40, patience=0.3))
+        # What was refilled meanwhile passes too.
+        assert burst <= served <= burst + (time.monotonic() - begun) * service["limit"]["per_minute"] / 60 + 1
+        assert served < burst + 40
+    assert len(knock(outside, vip, 993, 3)) == 3
+
+
+def test_a_flood_of_syn_on_one_port_is_held_up_and_leaves_the_others_usable(service):
+    vip, outside = service["vips"][0], own("outside", "wan0", 4)[0]
+    other, sent, rate = f"{outside.rpartition('.')[0]}.{100 + int(time.time()) % 100}", 10000, 2000
+    node("mail1", "nft", "-f", "-", input=COUNT.format(other))
+    dropped = counted("mail for clients: too many")
+    # From another port each, as a flood that fills tables does.
+    flood = ["podman", "exec", f"{LAB}-outside", "hping3", "--quiet", "--syn", "--spoof", other, "--destport", "25", "--interval", f"u{1000000 // rate}",
+             "--count", str(sent), vip]
+    try:
+        with subprocess.Popen(flood, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as running:
+            took = knock(outside, vip, 993, 20, 0.15)
+            said = running.communicate(timeout=120)[0]
+        arrived = int(node("mail1", "nft", "list", "table", "inet", "flood").split("packets ")[1].split()[0])
+    finally:
+        node("mail1", "nft", "delete", "table", "inet", "flood")
+    assert len(took) == 20 and max(took) < 1, took
+    # It sends as fast as it can; the limit is a burst and what is refilled within a minute at most.
+    held = counted("mail for clients: too many") - dropped
+    assert held > 1000 and 0 < arrived <= service["limit"]["burst"] + service["limit"]["per_minute"], (arrived, held, said)
+
+
+def test_mail_leaves_under_the_address_of_the_service_whichever_member_is_active(service):
+    outside = own("outside", "wan0", 4)[0]
+    seen = set()
+    for _member in MEMBERS:
+        since = node("outside", "date", "+%s").strip()
+        node("mail1", "bash", "-c", f"exec 3<>/dev/tcp/{outside}/25; read -t 20 line <&3; [[ $line == 220* ]]; echo QUIT >&3; read -t 5 line <&3")
+        for _ in range(20):
+            log = node("outside", "journalctl", "--quiet", "-t", "postfix/smtpd", f"--since=@{since}")
+            if f"[{service['vips'][0]}]" in log:
+                break
+            time.sleep(0.5)
+        assert f"[{service['vips'][0]}]" in log and f"[{own('mail1', 'dmz0', 4)}]" not in log
+        seen.add(roles()[0])
+        node(roles()[0], "/usr/local/sbin/ha-mail-firewall", "yield")
+    assert seen == set(MEMBERS)

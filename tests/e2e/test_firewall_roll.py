@@ -1,0 +1,155 @@
+"""playbooks/roll-firewalls.yml on a real pair, with a real SMTP server behind it: what a roll changes, and what it takes back.
+
+Runs on the control host of the layout `pair` (LAYOUT=pair) after playbooks/firewalls.yml.
+"""
+
+import json
+import subprocess
+import threading
+import time
+
+import pytest
+import yaml
+from firewall_lab import LAB, PROBE, ROOT, SERVE, borrowed, install, node, own, podman, roles, running, service_addresses, show_policy, status, wait_for_ssh
+
+WRAPPER = """#!/bin/sh
+case "$*" in *--check*) echo refused on purpose >&2; exit 1 ;; esac
+exec /root/nft.real "$@"
+"""
+
+
+def roll(*arguments):
+    """Run the playbook; return (exit code, what it said)."""
+    done = subprocess.run(["ansible-playbook", "playbooks/roll-firewalls.yml", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=400, check=False)
+    # As the screen breaks no lines, a sentence is one.
+    return done.returncode, " ".join((done.stdout + done.stderr).split())
+
+
+def with_rule(**rule):
+    """Arguments for a policy that has one more rule of the site."""
+    firewall = yaml.safe_load((ROOT / "tests/layouts/pair/group_vars/all.yml").read_text(encoding="utf-8"))["mail_firewall"]
+    firewall["rules"].append(rule)
+    return "-e", json.dumps({"mail_firewall": firewall})
+
+
+def pinhole(port):
+    """A rule that harms nobody."""
+    return with_rule(**{"name": f"pinhole {port}", "from": ["any"], "to": ["mailservers"], "ports": [str(port)]})
+
+
+@pytest.fixture(name="service", scope="module", autouse=True)
+def fixture_service():
+    """A Postfix behind the pair that answers at all addresses of the service, and something that gives back what comes; their addresses."""
+    vips, _ports, _limit = service_addresses(show_policy())
+    install("mail1", "postfix")
+    node("mail1", "sh", "-ec", "postconf -e inet_interfaces=all inet_protocols=all; systemctl restart postfix")
+    node("mail1", "systemctl", "stop", "pair-server", check=False)
+    node("mail1", "systemd-run", "--quiet", "--collect", "--unit=pair-server", "python3", "-c", SERVE, "7000")
+    with borrowed("mail1", "dmz0", *vips):
+        yield {"vips": vips, "echo": own("mail1", "dmz0", 4)[0]}
+    node("mail1", "systemctl", "stop", "pair-server", "postfix")
+
+
+@pytest.fixture(autouse=True)
+def fixture_whole():
+    """Each test begins and ends with a whole pair on the policy of the layout."""
+    roles()
+    before = running("fw1"), running("fw2")
+    yield
+    for member in ("fw1", "fw2"):
+        wait_for_ssh(member)
+    roles()
+    if (running("fw1"), running("fw2")) != before:
+        done = subprocess.run(["ansible-playbook", "playbooks/firewalls.yml"], cwd=ROOT, capture_output=True, text=True, timeout=400, check=False)
+        assert done.returncode == 0, done.stdout
+
+
+def test_a_change_goes_to_both_members_and_no_session_notices(service):
+    active, standby = roles()
+    with subprocess.Popen(["podman", "exec", f"{LAB}-outside", "python3", "-c", PROBE, service["echo"], "7000", "70"], stdout=subprocess.PIPE,
+                          text=True) as probe:
+        code, said = roll(*pinhole(7001))
+        found = json.loads(probe.communicate(timeout=120)[0])
+    assert code == 0 and "changed=" in said, said
+    assert found["errors"] == [] and found["gaps"]["session"][0] < 5 and found["gaps"]["new"][0] < 5, found
+    assert roles() == (standby, active)
+    for member in (active, standby):
+        now, saved = running(member)
+        assert now == saved and "pinhole 7001" in now and status(member)["armed"] == "-"
+        assert "pinhole" not in (ROOT / f".cache/firewalls/{member}.before").read_text(encoding="utf-8")
+
+
+def test_without_a_change_nothing_is_touched():
+    before = roles(), running("fw1"), running("fw2")
+    code, said = roll()
+    assert code == 0 and said.count("changed=0") == 2, said
+    assert (roles(), running("fw1"), running("fw2")) == before
+
+
+def test_check_mode_shows_what_would_be_and_touches_nothing():
+    before = roles(), running("fw1"), running("fw2")
+    code, said = roll("--check", "--diff", *pinhole(7002))
+    assert code == 0 and "+rules.nft:" in said and "pinhole 7002" in said, said
+    assert (roles(), running("fw1"), running("fw2")) == before
+
+
+def taken_back(before, code, said):
+    """Both run what they ran, and the traffic is where it was."""
+    assert code != 0 and "The change was not made" in said, said
+    assert "2 of 2 members run the policy from before" in said and "The pair is whole, and the traffic is where it was." in said, said
+    assert (roles(), running("fw1"), running("fw2")) == before
+    assert status("fw1")["armed"] == status("fw2")["armed"] == "-"
+
+
+def test_a_policy_that_shuts_the_service_is_taken_back_on_both():
+    before = roles(), running("fw1"), running("fw2")
+    code, said = roll(*with_rule(name="shut", action="deny", **{"from": ["any"], "to": [service_addresses(show_policy())[0][0]], "ports": ["25"]}))
+    taken_back(before, code, said)
+    assert "The SMTP session with" in said
+
+
+def test_a_member_that_refuses_after_the_other_was_changed_takes_both_back():
+    before = roles(), running("fw1"), running("fw2")
+    active, _standby = before[0]
+    node(active, "sh", "-ec", "cp /usr/sbin/nft /root/nft.real; cat >/root/nft; chmod 755 /root/nft; mount --bind /root/nft /usr/sbin/nft", input=WRAPPER)
+    try:
+        code, said = roll(*pinhole(7003))
+    finally:
+        node(active, "umount", "/usr/sbin/nft")
+    taken_back(before, code, said)
+    assert "refused on purpose" in said and "nft refuses the rules" in said
+
+
+def test_a_member_that_dies_after_the_other_was_changed_leaves_the_old_policy(service):
+    before = roles(), running("fw1"), running("fw2")
+    active, standby = before[0]
+
+    def kill_after_the_switchover():
+        deadline = time.monotonic() + 200
+        while status(standby).get("state") != "MASTER" and time.monotonic() < deadline:
+            time.sleep(0.2)
+        podman("kill", "--signal", "KILL", f"{LAB}-{active}")
+    killer = threading.Thread(target=kill_after_the_switchover)
+    killer.start()
+    try:
+        code, said = roll(*pinhole(7004))
+        killer.join()
+        assert code != 0 and f"1 of 2 members run the policy from before ({standby})" in said and "What is left to mend" in said, said
+        # The one that is left serves, with the old policy.
+        assert running(standby)[0] == before[1 if standby == "fw1" else 2][0] and status(standby)["state"] == "MASTER"
+        node("outside", "timeout", "10", "bash", "-c", f"exec 3<>/dev/tcp/{service['vips'][0]}/25; read -t 9 line <&3; [[ $line == 220* ]]")
+    finally:
+        podman("start", f"{LAB}-{active}")
+    assert roles() == (standby, active)
+
+
+def test_a_pair_that_is_not_whole_is_not_touched():
+    before = roles(), running("fw1"), running("fw2")
+    _active, standby = before[0]
+    node(standby, "systemctl", "stop", "conntrackd")
+    try:
+        code, said = roll(*pinhole(7005))
+    finally:
+        node(standby, "systemctl", "start", "conntrackd")
+    assert code != 0 and "out of sync" in said, said
+    assert (running("fw1"), running("fw2")) == before[1:]
