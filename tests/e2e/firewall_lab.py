@@ -78,6 +78,7 @@ for name, found in times.items():
 print(json.dumps({"gaps": gaps, "errors": errors, "counts": {name: len(found) for name, found in times.items()}}))
 """
 
+
 def node(name, *command, check=True, timeout=120, **options):
     """Run a command on a node."""
     done = subprocess.run(["podman", "exec", "-i", f"{LAB}-{name}", *command], capture_output=True, text=True, timeout=timeout, check=False, **options)

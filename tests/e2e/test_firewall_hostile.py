@@ -165,3 +165,7 @@ def test_mail_leaves_under_the_address_of_the_service_whichever_member_is_active
         seen.add(roles()[0])
         node(roles()[0], "/usr/local/sbin/ha-mail-firewall", "yield")
     assert seen == set(MEMBERS)
+    # The name server there listens on it, and no flow of the catalogue goes to it.
+    assert ":53 " in node("outside", "ss", "-Hltn")
+    reached = node("mail1", "sh", "-c", f"timeout 3 bash -c 'exec 3<>/dev/tcp/{outside}/53' && echo reached", check=False)
+    assert reached == "", "what is not allowed to leave has left"

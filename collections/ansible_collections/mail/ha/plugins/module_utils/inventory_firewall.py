@@ -56,7 +56,10 @@ def _check_linux(hosts, members, values, zones):
         result.append(finding('mail_firewall.sync_interface', 'it is not set', 'the interface of the link between the two', 'set it'))
     known = [zone['name'] for zone in held] + [SYNC]
     for name in members:
-        given = hosts[name].get('mail_firewall_addresses') or {}
+        given = _own(hosts, name)
+        if not isinstance(hosts[name].get('mail_firewall_addresses', {}), dict):
+            result.append(finding('mail_firewall_addresses', f"found {show(hosts[name]['mail_firewall_addresses'])}", 'one address for each name of a zone',
+                                  'write it as in inventories/example/hosts.yml', host=name))
         missing = [key for key in known if key not in given]
         if missing:
             result.append(finding('mail_firewall_addresses', f'no address for {enumerate_names(missing)}', f'one for each of {enumerate_names(known)}',
@@ -69,8 +72,14 @@ def _check_linux(hosts, members, values, zones):
                 result.append(finding(f'mail_firewall_addresses.{key}', 'there is no such zone with virtual addresses', f'one of {enumerate_names(known)}',
                                       'correct or remove it', host=name))
     for zone in held:
-        result += _check_side(zone, {name: (hosts[name].get('mail_firewall_addresses') or {}).get(zone['name']) for name in members})
+        result += _check_side(zone, {name: _own(hosts, name).get(zone['name']) for name in members})
     return result + _check_vrids(values, held) + _check_owners(hosts, values, members, held)
+
+
+def _own(hosts, name):
+    """Addresses of a firewall by the names of zones; none where they are something else."""
+    given = hosts[name].get('mail_firewall_addresses')
+    return given if isinstance(given, dict) else {}
 
 
 def _interfaces(zone):
@@ -117,13 +126,13 @@ def _check_side(zone, own):
 
 
 def _check_vrids(values, held):
-    """VRIDs are unique in a network: among the zones, and against service VIPs and seats there (RFC 9568 section 5.2.3)."""
+    """The VRID of a zone is none of a service VIP or seat in the same network (RFC 9568 section 5.2.3)."""
     result = []
     others = [(f"{variable} ({entry['name']})", parse_address(entry['address']), int(entry['vrid']))
               for variable in ('mail_service_vips', 'mail_seats') for entry in values.get(variable, [])]
     for zone in held:
         networks = [interface.network for _value, interface in _interfaces(zone) if interface is not None]
-        taken = [place for place, address, vrid in others if address is not None and vrid == zone.get('vrid')
+        taken = [place for place, address, vrid in others if address is not None and str(vrid) == str(zone.get('vrid'))
                  and any(address.version == network.version and address in network for network in networks)]
         if taken:
             result.append(finding(_place(zone, 'vrid'), f"{zone['vrid']} is that of {enumerate_names(taken)} in the same network", 'one of its own',
@@ -139,7 +148,7 @@ def _check_owners(hosts, values, members, held):
             if interface is not None:
                 owners.setdefault(interface.ip, []).append(f"the pair ({zone['name']})")
     for name in members:
-        for value in (hosts[name].get('mail_firewall_addresses') or {}).values():
+        for value in _own(hosts, name).values():
             owners.setdefault(parse_address(value), []).append(f'firewall {name}')
     ours = set(owners) - {None}
     for name, host in hosts.items():

@@ -56,6 +56,10 @@ def without(variable, key=None):
     return spoil
 
 
+def as_text(hosts, _groups, _values):
+    hosts['fw2']['mail_firewall_addresses'] = '192.0.2.4'
+
+
 def third(hosts, groups, _values):
     hosts['fw3'] = dict(hosts['fw2'], ansible_host='198.51.100.5', mail_firewall_addresses={'wan': '203.0.113.5', 'dmz': '192.0.2.5', 'sync': '172.16.0.5'})
     groups['firewalls'].append('fw3')
@@ -76,6 +80,8 @@ def third(hosts, groups, _values):
     (zone(1, neighbours=['192.0.2.11', 'lb2']), "mail_firewall.zones (dmz).neighbours: found 'lb2', expected an address without prefix length"),
     (zone(0, neighbours=['203.0.113.1', '203.0.114.9']), 'mail_firewall.zones (wan).neighbours: 203.0.114.9 is in none of the networks'),
     (own('fw2', dmz=None), 'mail_firewall_addresses of fw2: no address for dmz, expected one for each of wan, dmz and sync; set it'),
+    (as_text, "mail_firewall_addresses of fw2: found '192.0.2.4', expected one address for each name of a zone; write it as in"),
+    (zone(1, vrid='101'), 'mail_firewall.zones (dmz).vrid: 101 is that of mail_seats (seat01) in the same network'),
     (own('fw2', sync=None), 'mail_firewall_addresses of fw2: no address for sync'),
     (own('fw2', dmz='192.0.2.4/24'), "mail_firewall_addresses.dmz of fw2: found '192.0.2.4/24', expected an address without prefix length"),
     (own('fw2', lan='192.0.2.9'), 'mail_firewall_addresses.lan of fw2: there is no such zone with virtual addresses, expected one of wan, dmz and sync'),
