@@ -55,7 +55,11 @@ def complete(given):
     unknown = sorted(set(given) - set(REQUIRED) - set(DEFAULTS))
     if missing or unknown:
         raise SettingsError(f"settings: missing {missing}, unknown {unknown}")
-    site = DEFAULTS | given
+    # Some of the protocols may be probed more often than usual.
+    rhythm = DEFAULTS["probe_interval"] | given.get("probe_interval", {})
+    if set(rhythm) != set(DEFAULTS["probe_interval"]) or not all(isinstance(seconds, int | float) and seconds > 0 for seconds in rhythm.values()):
+        raise SettingsError(f"settings: probe_interval is {rhythm}, expected seconds above 0 for {', '.join(DEFAULTS['probe_interval'])}")
+    site = DEFAULTS | given | {"probe_interval": rhythm}
     if not site["accounts"]:
         raise SettingsError("settings: no account; a ledger needs at least one mailbox to send to")
     if not site["vips"]:

@@ -25,10 +25,16 @@ def test_what_passes_and_why(site):
     assert not site.touched.exists()
 
 
-def test_as_rules_of_nftables(site):
-    run = show(site, "-e", "show_firewall_format=linux")
+# What each platform says of the same rule.
+WORDS = {"linux": "delete table inet ha_mail_firewall", "cisco_asa": "access-group ", "fortinet": "firewall policy",
+         "juniper_junos": "set groups ha-mail security policies from-zone wan to-zone dmz", "vyos": "set firewall "}
+
+
+@pytest.mark.parametrize("platform", WORDS)
+def test_in_the_words_of_a_platform(site, platform):
+    run = show(site, "-e", f"show_firewall_format={platform}")
     assert run.returncode == 0, run.stdout
-    assert "delete table inet ha_mail_firewall" in run.stdout
+    assert WORDS[platform] in run.stdout
 
 
 def test_a_rule_that_names_nothing_known(site):
@@ -47,7 +53,7 @@ def test_zones_that_are_no_mappings(site):
 def test_a_format_that_does_not_exist(site):
     run = show(site, "-e", "show_firewall_format=asa")
     assert run.returncode == 2
-    assert "show_firewall_format: found 'asa', expected text, json or linux; give one of them." in words(run)
+    assert "show_firewall_format: found 'asa', expected one of text, json, cisco_asa, fortinet, juniper_junos, linux, vyos." in words(run)
 
 
 def test_a_site_without_a_pair(site):

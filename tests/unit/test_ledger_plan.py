@@ -52,10 +52,17 @@ def test_users_send_as_themselves():
     ({"rate": 1000}, "at most 200"),
     ({"sizes": [[2000, 50]]}, "shares"),
     ({"raet": 5}, "unknown \\['raet'\\]"),
+    ({"probe_interval": {"pop3": 1}}, "expected seconds above 0 for smtp, submission, imap"),
+    ({"probe_interval": {"imap": 0}}, "expected seconds above 0"),
 ])
 def test_settings_that_make_no_sense(change, reason):
     with pytest.raises(settings.SettingsError, match=reason):
         settings.complete(GIVEN | change)
+
+
+def test_one_protocol_is_probed_more_often_and_the_others_as_usual():
+    usual = settings.DEFAULTS["probe_interval"]
+    assert settings.complete(GIVEN | {"probe_interval": {"imap": 0.2}})["probe_interval"] == usual | {"imap": 0.2}
 
 
 def test_settings_come_from_a_file(tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.mail.ha.plugins.module_utils import firewall_nftables, firewall_pair, firewall_policy, firewall_text
+from ansible_collections.mail.ha.plugins.module_utils import firewall_pair, firewall_platforms, firewall_policy, firewall_text
 
 
 def told(function):
@@ -24,6 +24,6 @@ class FilterModule:
 
     def filters(self):
         """Return the filters by name."""
-        return {"firewall_policy": firewall_policy.build, "firewall_nftables": told(firewall_nftables.render), "firewall_text": firewall_text.text,
+        return {"firewall_policy": firewall_policy.build, "firewall_lines": told(firewall_platforms.lines), "firewall_text": firewall_text.text,
                 "firewall_sides": told(firewall_pair.sides), "firewall_local_rules": firewall_pair.local_rules,
                 "firewall_pair_problems": firewall_pair.pair_problems}

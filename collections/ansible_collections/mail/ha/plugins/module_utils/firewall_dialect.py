@@ -61,6 +61,12 @@ class Dialect:
         raise NotImplementedError
 
     @classmethod
+    def shown(cls, policy, interfaces):
+        """A policy as lines for people: those that ``render`` makes for any member, and its notes."""
+        lines, notes = cls.render(policy, {'interfaces': interfaces, 'local': []})
+        return list(lines) + ['note: %s' % note for note in notes]
+
+    @classmethod
     def common(cls, lines):
         """Those of the lines that both members of a pair have."""
         return list(lines)

@@ -66,6 +66,11 @@ class Linux(Dialect):
         return Lines(lines + _shown(files), files, member), []
 
     @classmethod
+    def shown(cls, policy, interfaces):
+        """The rules; everything else belongs to a member."""
+        return firewall_nftables.render(policy, {'interfaces': interfaces, 'local': []}).splitlines()
+
+    @classmethod
     def common(cls, lines):
         """The rules, without those that name the peer."""
         return [line for line in lines if line.startswith('rules.nft: ') and 'of the pair"' not in line]

@@ -17,6 +17,17 @@ ARGUMENTS = {
 }
 
 
+def lines(policy, platform, interfaces):
+    """A policy in the words of a platform, for people.
+
+    :param interfaces: {zone: what the device calls it}
+    :raises ValueError: there is no such platform, or it cannot express the policy
+    """
+    if platform not in DIALECTS:
+        raise ValueError("platform: found '%s', expected one of %s." % (platform, ', '.join(sorted(DIALECTS))))
+    return DIALECTS[platform].shown(policy, interfaces)
+
+
 def dialect_of(module):
     """The dialect of a module's platform, over the session of its play; ends the module where it was given none."""
     socket_path = getattr(module, '_socket_path', None)
