@@ -122,7 +122,7 @@ def test_from_nothing_to_a_policy_and_a_change_under_traffic(pair, site, service
     code, changes, text = site.run("firewalls.yml")
     assert code == 0, text
     # A pair that replicates takes it at one member.
-    assert [changes[name] for name in site.members] == [1, 0 if pair.dialect.replicated else 1], text
+    assert [changes[name] > 0 for name in site.members] == [True, not pair.dialect.replicated], text
     before = policies(pair)
     assert len(before) > 10 and not [line for line in before if "9100" in line]
 
