@@ -1,7 +1,10 @@
 """A pair of simulated firewalls for each platform, and sessions with them as the modules have them."""
 
 import importlib
+import json
+import os
 import pathlib
+import subprocess
 import sys
 
 import pytest
@@ -11,6 +14,7 @@ from ansible_collections.mail.ha.plugins.module_utils import firewall_policy  # 
 from ansible_collections.mail.ha.plugins.plugin_utils.firewall_session import Session  # noqa: E402  pylint: disable=wrong-import-position
 from simulator import server  # noqa: E402  pylint: disable=wrong-import-position
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 PLATFORMS = sorted(path.stem for path in (pathlib.Path(__file__).parent / "simulator").glob("[a-z]*.py") if path.stem not in ("server", "__init__"))
 SITE = {
     "zones": [
@@ -100,6 +104,18 @@ class Pair:
             session.close()
         for device in self.devices:
             device.stop()
+
+
+def run_playbook(folder, playbook, *arguments):
+    """Run a playbook with the inventory hosts.yml of a folder, as a user does; return (exit code, what it said as data, everything as text)."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_STRATEGY")}
+    done = subprocess.run(
+        ["ansible-playbook", "-i", str(folder / "hosts.yml"), str(playbook), *arguments], cwd=ROOT, text=True, capture_output=True, timeout=900, check=False,
+        env={**environment, "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json", "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
+             "ANSIBLE_PERSISTENT_CONTROL_PATH_DIR": str(folder / "pc"), "ANSIBLE_LOCALHOST_WARNING": "false"})
+    text = done.stdout + done.stderr
+    assert "{" in done.stdout, text
+    return done.returncode, json.JSONDecoder().raw_decode(done.stdout, done.stdout.index("{"))[0], text
 
 
 @pytest.fixture(params=PLATFORMS)

@@ -1,9 +1,6 @@
 """A change that cannot lock anybody out (module_utils/firewall_change.py, the three modules), on one simulated pair."""
 
 import json
-import os
-import pathlib
-import subprocess
 import sys
 
 import pytest
@@ -12,10 +9,9 @@ import yaml
 from ansible_collections.mail.ha.plugins.module_utils import firewall_platforms
 from ansible_collections.mail.ha.plugins.module_utils.firewall_change import Change, ChangeError
 from ansible_collections.mail.ha.plugins.modules.firewall_config import ensure
-from conftest import MEMBER, Pair, policy
+from conftest import MEMBER, Pair, policy, run_playbook
 from simulator import server
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 PLATFORM = "juniper_junos"
 SECONDS = 120
 
@@ -152,14 +148,8 @@ def play(pair, tmp_path, tasks, *arguments, hosts="fw1:fw2", password=server.ACC
         "hosts": {f"fw{index + 1}": {"ansible_host": device.address[0], "ansible_port": device.address[1]} for index, device in enumerate(pair.devices)}}}
     (tmp_path / "hosts.yml").write_text(yaml.safe_dump(inventory))
     (tmp_path / "play.yml").write_text(yaml.safe_dump([{"hosts": hosts, "gather_facts": False, "tasks": tasks}]))
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_STRATEGY")}
-    done = subprocess.run(
-        ["ansible-playbook", "-i", str(tmp_path / "hosts.yml"), str(tmp_path / "play.yml"), *arguments], cwd=ROOT, text=True,
-        capture_output=True, timeout=900, check=False,
-        env={**environment, "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json", "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
-             "ANSIBLE_PERSISTENT_CONTROL_PATH_DIR": str(tmp_path / "pc"), "ANSIBLE_LOCALHOST_WARNING": "false"})
-    said = json.JSONDecoder().raw_decode(done.stdout, done.stdout.index("{"))[0]
-    return done.returncode, {task["task"]["name"]: task["hosts"] for each in said["plays"] for task in each["tasks"]}, done.stdout + done.stderr
+    code, said, text = run_playbook(tmp_path, tmp_path / "play.yml", *arguments)
+    return code, {task["task"]["name"]: task["hosts"] for each in said["plays"] for task in each["tasks"]}, text
 
 
 def test_the_modules_in_a_play(pair, tmp_path):

@@ -1,20 +1,16 @@
 """playbooks/firewalls.yml and playbooks/roll-firewalls.yml as they are, on a simulated pair of every platform, with a service that answers on this machine."""
 
 import json
-import os
-import pathlib
 import socketserver
-import subprocess
 import sys
 import threading
 
 import pytest
 import yaml
 
-from conftest import GROUPS, HOSTVARS, MEMBER, PLATFORMS, SITE, Pair
+from conftest import GROUPS, HOSTVARS, MEMBER, PLATFORMS, ROOT, SITE, run_playbook
 from simulator import server
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 RULE = {"name": "monitoring of a partner", "from": ["203.0.113.99"], "to": ["mailservers"], "ports": [9100]}
 
 
@@ -80,15 +76,8 @@ class Site:
 
     def run(self, playbook):
         """Run it; return (exit code, {host: number of changes}, everything as text)."""
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_STRATEGY")}
-        done = subprocess.run(
-            ["ansible-playbook", "-i", str(self.folder / "hosts.yml"), f"playbooks/{playbook}", "-e", json.dumps({"firewall_pair_services": self.services})],
-            cwd=ROOT, text=True, capture_output=True, timeout=900, check=False,
-            env={**environment, "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json", "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
-                 "ANSIBLE_PERSISTENT_CONTROL_PATH_DIR": str(self.folder / "pc"), "ANSIBLE_LOCALHOST_WARNING": "false"})
-        text = done.stdout + done.stderr
-        said = json.JSONDecoder().raw_decode(done.stdout, done.stdout.index("{"))[0] if "{" in done.stdout else {"stats": {}}
-        return done.returncode, {name: stats["changed"] for name, stats in said["stats"].items()}, text
+        code, said, text = run_playbook(self.folder, f"playbooks/{playbook}", "-e", json.dumps({"firewall_pair_services": self.services}))
+        return code, {name: stats["changed"] for name, stats in said["stats"].items()}, text
 
 
 @pytest.fixture(name="service")
