@@ -56,7 +56,10 @@ def complete(given):
     if missing or unknown:
         raise SettingsError(f"settings: missing {missing}, unknown {unknown}")
     # Some of the protocols may be probed more often than usual.
-    rhythm = DEFAULTS["probe_interval"] | given.get("probe_interval", {})
+    asked = given.get("probe_interval", {})
+    if not isinstance(asked, dict):
+        raise SettingsError(f"settings: probe_interval is {asked!r}, expected seconds by protocol")
+    rhythm = DEFAULTS["probe_interval"] | asked
     if set(rhythm) != set(DEFAULTS["probe_interval"]) or not all(isinstance(seconds, int | float) and seconds > 0 for seconds in rhythm.values()):
         raise SettingsError(f"settings: probe_interval is {rhythm}, expected seconds above 0 for {', '.join(DEFAULTS['probe_interval'])}")
     site = DEFAULTS | given | {"probe_interval": rhythm}

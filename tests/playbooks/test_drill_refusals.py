@@ -97,5 +97,4 @@ def test_a_cluster_that_cannot_be_asked_is_not_broken_further(site):
     history = (site.directory / "drills/history.jsonl").read_text(encoding="utf-8")
     assert '"ok": false' in history and '"fault": "haproxy-frozen"' in history
     assert not (site.directory / "drills/lock").exists()
-    # It asks behind everything else on the machine, so this is no measure of speed.
-    assert time.monotonic() - started < 400
+    assert time.monotonic() - started < 100

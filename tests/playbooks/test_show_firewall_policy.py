@@ -25,7 +25,7 @@ def test_what_passes_and_why(site):
     assert not site.touched.exists()
 
 
-# What each platform says of the same rule.
+# A statement that no other platform has.
 WORDS = {"linux": "delete table inet ha_mail_firewall", "cisco_asa": "access-group ", "fortinet": "firewall policy",
          "juniper_junos": "set groups ha-mail security policies from-zone wan to-zone dmz", "vyos": "set firewall "}
 

@@ -54,6 +54,7 @@ def test_users_send_as_themselves():
     ({"raet": 5}, "unknown \\['raet'\\]"),
     ({"probe_interval": {"pop3": 1}}, "expected seconds above 0 for smtp, submission, imap"),
     ({"probe_interval": {"imap": 0}}, "expected seconds above 0"),
+    ({"probe_interval": 1}, "expected seconds by protocol"),
 ])
 def test_settings_that_make_no_sense(change, reason):
     with pytest.raises(settings.SettingsError, match=reason):
