@@ -53,13 +53,25 @@ def readable_configuration():
         yield copy.name
 
 
+def deliver(account):
+    """Give the account a message; what is put off is tried again, as Postfix does."""
+    for left in reversed(range(10)):
+        try:
+            with smtplib.LMTP("/run/dovecot/lmtp-postfix", timeout=20) as peer:
+                peer.sendmail("", account, "Subject: orphan\r\n\r\nverify\r\n")
+            return
+        except smtplib.SMTPRecipientsRefused as refused:
+            if not left or refused.recipients[account][0] // 100 != 4:
+                raise
+            time.sleep(1)
+
+
 def main(account, inbox):
     """Make one orphan beside a session that is none."""
     with readable_configuration() as configuration:
         witness, orphan = Session(configuration, account), Session(configuration, account)
     with open(f"{inbox}/dovecot.index.log", "r+b") as log:
-        with smtplib.LMTP("/run/dovecot/lmtp-postfix", timeout=20) as peer:
-            peer.sendmail("", account, "Subject: orphan\r\n\r\nverify\r\n")
+        deliver(account)
         fcntl.lockf(log, fcntl.LOCK_EX)
         time.sleep(2)
         orphan.close()

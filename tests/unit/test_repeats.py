@@ -1,12 +1,15 @@
 """Which messages Postfix may have delivered before, and how Dovecot is asked for them: the programs of roles postfix and dovecot."""
 
 import asyncio
+import datetime
+import email.utils
 import importlib.machinery
 import importlib.util
 import os
 import pathlib
 import socket
 import sys
+import time
 
 import pytest
 
@@ -93,12 +96,41 @@ def test_it_speaks_socketmap(repeats):
     assert asyncio.run(talk(b"100000:")) == b"", "a request without end is not waited for"
 
 
+def received(arrived=ARRIVED):
+    """The header of a message that arrived then."""
+    return f"from x by mail1.nodes.test (Postfix) with ESMTP id 4jZabc for <a@b.test>; {email.utils.format_datetime(datetime.datetime.fromtimestamp(arrived, datetime.UTC))}"
+
+
+@pytest.fixture(name="mailbox")
+def fixture_mailbox(monkeypatch, tmp_path):
+    """What Dovecot is to answer: a script."""
+    def mailbox(script):
+        (tmp_path / "doveadm").write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / "doveadm").chmod(0o700)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    return mailbox
+
+
+@pytest.mark.parametrize(("script", "answer"), [("echo 1 2", "yes"), ("true", "no"), ("exit 75", ""), ("echo 1 2; exit 75", ""), ("exec sleep 5", "")])
+def test_only_an_answer_is_an_answer(already, mailbox, monkeypatch, script, answer):
+    monkeypatch.setattr(already, "DEADLINE", 0.3)
+    mailbox(script)
+    assert already.answer("a@b.test", "a@b.test", received(time.time() - already.PATIENCE + 60)) == answer
+
+
+def test_what_has_waited_long_is_delivered(already, mailbox):
+    mailbox("exit 75")
+    assert already.answer("a@b.test", "a@b.test", received(time.time() - already.PATIENCE - 1)) == "no"
+    mailbox("echo 1 2")
+    assert already.answer("a@b.test", "a@b.test", received(time.time() - already.PATIENCE - 1)) == "yes"
+
+
 @pytest.mark.parametrize("header", [
     "from client (client [192.0.2.1]) (using TLSv1.3) by mail1.nodes.test (Postfix) with ESMTPS id 4jZabc for <a@b.test>; Thu, " + DATE + " (UTC)",
     "by mail1.nodes.test (Postfix, from userid 0)\tid 4jZabc; Thu, " + DATE + " (UTC)",
 ])
 def test_dovecot_is_asked_for_that_very_message(already, header):
-    command = already.question("a@b.test", "a+c@b.test", header)
+    command = already.question("a@b.test", "a+c@b.test", *already.parsed(header))
     assert command[:4] == ["doveadm", "search", "-u", "a@b.test"]
     assert command[4:] == ["savedsince", str(ARRIVED - 60), "header", "delivered-to", "a+c@b.test",
                            "header", "received", "by mail1.nodes.test (Postfix", "header", "received", "id 4jZabc"]
@@ -106,9 +138,12 @@ def test_dovecot_is_asked_for_that_very_message(already, header):
 
 def test_what_a_client_says_of_itself_is_not_believed(already):
     header = f"from x by mail9.nodes.test (Postfix) id 4old; Mon, 1 Jan 2024 00:00:00 +0000 (h [192.0.2.1]) by mail1.nodes.test (Postfix) with ESMTP id 4jZabc; Thu, {DATE}"
-    assert already.question("a@b.test", "a@b.test", header)[-1] == "id 4jZabc"
+    assert already.question("a@b.test", "a@b.test", *already.parsed(header))[-1] == "id 4jZabc"
 
 
-def test_another_header_is_no_question(already):
+def test_another_header_is_no_question(already, mailbox):
+    mailbox("echo 1 2")
+    header = "from x by y with SMTP id 1; Thu, " + DATE
     with pytest.raises(ValueError, match="not a Received header of Postfix"):
-        already.question("a@b.test", "a@b.test", "from x by y with SMTP id 1; Thu, " + DATE)
+        already.parsed(header)
+    assert already.answer("a@b.test", "a@b.test", header) == "no"
