@@ -23,7 +23,7 @@ def test_one_file_for_each_failure():
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_a_fault_says_where_and_how_it_is_mended(path):
     fault = yaml.safe_load(path.read_text(encoding="utf-8"))
-    optional = {"__drill_nodes", "__drill_least", "__drill_probe_interval", "__drill_packages", "__drill_prepare", "__drill_restore"}
+    optional = {"__drill_nodes", "__drill_least", "__drill_ledger", "__drill_packages", "__drill_prepare", "__drill_restore"}
     assert set(fault) - optional == {"__drill_where", "__drill_break", "__drill_mend"}
     assert ("__drill_prepare" in fault) == ("__drill_restore" in fault), "what is prepared is undone"
     assert fault["__drill_where"] in ("loadbalancer", "mailserver", "database")
