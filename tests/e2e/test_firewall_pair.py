@@ -13,7 +13,7 @@ import time
 
 import pytest
 import yaml
-from firewall_lab import LAB, PROBE, ROOT, SERVE, node, own, podman, roles, running, status, wait_for_ssh
+from firewall_lab import LAB, MEMBERS, PROBE, ROOT, SERVE, node, own, podman, roles, running, status, wait_for_ssh
 
 RUNS = int(os.environ.get("RUNS") or 1)
 BUDGET = float(os.environ.get("PAIR_BUDGET") or 5)
@@ -154,6 +154,8 @@ def test_the_standby_knows_what_the_active_member_knows(server):
 # ---- changes
 
 def test_a_second_run_changes_nothing():
+    for member in MEMBERS:
+        wait_for_ssh(member)
     done = subprocess.run(["ansible-playbook", "playbooks/firewalls.yml"], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0 and done.stdout.count("changed=0") == 2, done.stdout + done.stderr
 

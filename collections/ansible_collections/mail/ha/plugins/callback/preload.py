@@ -1,4 +1,5 @@
-# (c) 2026, the ha-mail authors
+# Copyright: the ha-mail authors
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 """Load once, before the first task, what every task would load anew."""
 
 from __future__ import annotations
