@@ -26,7 +26,7 @@ from ansible.plugins.callback import CallbackBase
 from ansible.plugins.loader import filter_loader, lookup_loader, test_loader
 
 PLUGINS = pathlib.Path(__file__).resolve().parents[1]
-LOOKUPS = ('env', 'file', 'fileglob', 'items', 'password', 'template')
+LOOKUPS = ('env', 'file', 'fileglob', 'password', 'pipe', 'template')
 
 
 class CallbackModule(CallbackBase):
