@@ -22,7 +22,7 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         _validation, arguments = self.validate_argument_spec({
             'round': {'type': 'str', 'required': True},
-            'checks': {'type': 'list', 'elements': 'str', 'required': True, 'choices': list(cluster_health.ANSWERS)},
+            'checks': {'type': 'list', 'elements': 'str', 'required': True, 'choices': list(cluster_health.MODULES)},
             'questions': {'type': 'dict', 'required': True},
             'deadline': {'type': 'float', 'default': 25.0},
         })

@@ -89,9 +89,17 @@ def _certificates(found):
     return '%d of %d read, the first ends in %s days' % (len(days), len(served), min(days, default='?'))
 
 
+def _firewall(found):
+    facts = {host: member['facts'] for host, member in found.items()}
+    return '%s; %d of %d in sync, at most %d sessions' % (
+        ', '.join('%s %s' % (host, fact['role']) for host, fact in facts.items()), sum(fact['in_sync'] for fact in facts.values()), len(facts),
+        max(fact['sessions'] or 0 for fact in facts.values()))
+
+
 LINES = {
     'node': _node, 'maintenance': _maintenance, 'haproxy': _haproxy, 'mail_store': _mail_store, 'postfix_queue': _postfix_queue,
     'dovecot': _dovecot, 'patroni': _patroni, 'etcd': _etcd, 'certificates': _certificates,
+    'firewall': _firewall,
 }
 
 

@@ -7,7 +7,7 @@ Shapes::
     reports   {host: {check: result of its module}}     a check is a key of ANSWERS; a host that gave none is missing
     expected  {nodes: {host: {groups: [str], address}}, addresses: [{name, address, holders: [host]}, perhaps with address6]}
     verdict   {healthy: bool, strength: 'full' | 'degraded' | 'down', answered: [host], can_lose: [host], why_not: {host: [sentence]},
-               problems: [sentence], holders: {name: host or None}}
+               problems: [sentence], holders: {name: host or None}, active_firewall: host or None}
 
 Nothing counts but positive evidence: a host without a report, and a check without the value that its module returns when it could
 ask, are problems. A module says what is wrong from where it runs; what only shows when nodes are put side by side is judged here.
@@ -15,7 +15,7 @@ ask, are problems. A module says what is wrong from where it runs; what only sho
 
 from __future__ import annotations
 
-from ansible_collections.mail.ha.plugins.module_utils import cluster_spare, dovecot, vrrp
+from ansible_collections.mail.ha.plugins.module_utils import cluster_spare, dovecot, firewall_pair, vrrp
 
 # For each check the value that its module returns only when it could ask.
 ANSWERS = {
@@ -29,13 +29,17 @@ ANSWERS = {
     'patroni': 'members',
     'etcd': 'members',
     'certificates': 'certificates',
+    'firewall': 'facts',
 }
+# Modules that a node is asked with. Firewalls are asked over another connection, in a play of their own (check-health.yml).
 MODULES = {
     'node': 'mail.ha.commands_info',
     'maintenance': 'mail.ha.node_maintenance',
     'certificates': 'mail.ha.certificate_served_info',
     **{check: 'mail.ha.%s_info' % check for check in ('vrrp', 'haproxy', 'mail_store', 'postfix_queue', 'dovecot', 'patroni', 'etcd')},
 }
+# A firewall is asked nothing else: on many of them nothing else runs.
+FIREWALLS = 'firewalls'
 OF_EVERY_NODE = ('node',)
 OF_GROUPS = {
     'loadbalancers': ('maintenance', 'vrrp', 'haproxy', 'certificates'),
@@ -46,6 +50,8 @@ OF_GROUPS = {
 
 def checks(groups):
     """Names of the checks that a node in ``groups`` (list of str) must answer, in the order of ANSWERS."""
+    if FIREWALLS in groups:
+        return ['firewall']
     due = set(OF_EVERY_NODE).union(*(OF_GROUPS.get(group, ()) for group in groups))
     return [check for check in ANSWERS if check in due]
 
@@ -100,14 +106,29 @@ def _side_by_side(answers, expected):
             told.append('%s is in maintenance: its state is %s, expected ready. End it with "/usr/local/lib/ha-mail/maintenance exit" there.'
                         % (host, found['old']['state']))
     told += cluster_spare.leader_doubts(answers, expected)
+    told += _firewalls(by_check(answers, 'firewall'), expected)
     return told + dovecot.verdict(by_check(answers, 'dovecot')), addresses['holders']
+
+
+def _firewalls(members, expected):
+    """Sentences about the pair; nothing about members that gave no answer, of whom others speak."""
+    told = ['%s: %s' % (host, sentence) for host, found in members.items() for sentence in found['problems']]
+    if members and len(members) == len([host for host, node in expected['nodes'].items() if FIREWALLS in node['groups']]):
+        told += firewall_pair.pair_problems(members)
+    return list(dict.fromkeys(told))
+
+
+def active_firewall(answers):
+    """The one member of the firewall pair that is active, or None."""
+    found = [host for host, member in by_check(answers, 'firewall').items() if member['facts']['role'] in firewall_pair.PASSES]
+    return found[0] if len(found) == 1 else None
 
 
 def _said(answers):
     """What the modules say of single nodes; what several nodes say in the same words is told once."""
     told = {}
     for check in ANSWERS:
-        if check != 'vrrp':  # vrrp.verdict tells these with the host
+        if check not in ('vrrp', 'firewall'):  # these are told with the host already
             for host, found in answers.items():
                 for sentence in found.get(check, {}).get('problems', []):
                     told.setdefault((check, sentence), []).append(host)
@@ -126,6 +147,8 @@ def down(answers, expected):
             wrong.setdefault('%d holders' % count if count else 'no holder that is known', []).append(entry['name'])
     told = ['%s: %s, expected one: whoever uses it is not served, or not safely.' % (', '.join(names), found) for found, names in wrong.items()]
     groups = {group for node in expected['nodes'].values() for group in node['groups']}
+    if FIREWALLS in groups and not active_firewall(answers):
+        told.append('firewalls: not exactly one is known to be active, and what comes from outside passes there or nowhere.')
     if 'loadbalancers' in groups:
         told += _bare_services(by_check(answers, 'haproxy').values())
     if 'mailservers' in groups and not any(found['writable'] for found in by_check(answers, 'mail_store').values()):
@@ -160,4 +183,5 @@ def verdict(reports, expected):
         'why_not': {host: told for host, told in why_not.items() if told},
         'problems': problems,
         'holders': holders,
+        'active_firewall': active_firewall(answers),
     }

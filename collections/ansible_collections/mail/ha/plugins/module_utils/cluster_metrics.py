@@ -8,7 +8,7 @@ with useful answers only. What is not known has no sample: a missing one can be 
 
 from __future__ import annotations
 
-from ansible_collections.mail.ha.plugins.module_utils import cluster_health
+from ansible_collections.mail.ha.plugins.module_utils import cluster_health, firewall_pair
 
 
 def _escaped(value):
@@ -73,4 +73,12 @@ def metrics(answers, expected, verdict, now):
     lines += family('certificate_days_left', 'Days until the certificate that is served ends.', [
         ({'node': host, 'endpoint': entry['name'], 'port': entry['port']}, entry.get('days_left'))
         for host, found in cluster_health.by_check(answers, 'certificates').items() for entry in found['certificates']])
+    lines += family('firewall_active', 'Whether the traffic goes through the firewall.',
+                    _of_nodes(answers, 'firewall', lambda found: found['facts']['role'] in firewall_pair.PASSES))
+    lines += family('firewall_in_sync', 'Whether the firewall has what the other one has.',
+                    _of_nodes(answers, 'firewall', lambda found: found['facts']['in_sync']))
+    lines += family('firewall_sessions', 'Sessions in the table of the firewall.', _of_nodes(answers, 'firewall', lambda found: found['facts']['sessions']))
+    lines += family('firewall_uplink_up', 'Whether an interface that the firewall watches is up.', [
+        ({'node': host, 'uplink': uplink['name']}, uplink['up'])
+        for host, found in cluster_health.by_check(answers, 'firewall').items() for uplink in found['facts']['uplinks']])
     return '\n'.join(lines) + '\n'

@@ -8,7 +8,7 @@ what counts is whether the others, as they are now, carry on without it and lose
 
 from __future__ import annotations
 
-from ansible_collections.mail.ha.plugins.module_utils import patroni, vrrp
+from ansible_collections.mail.ha.plugins.module_utils import firewall_pair, patroni, vrrp
 
 
 def _of(answers, check, but):
@@ -82,6 +82,17 @@ def _database(answers, host):
     return list(told)
 
 
+def _firewall(answers, host):
+    """The other member has to be able to carry on, with the connections that there are."""
+    others = _of(answers, 'firewall', host)
+    if not others:
+        return ['the other firewall gave no answer.']
+    (other, found), = others.items()
+    if found['facts']['role'] in firewall_pair.PASSES:
+        return []
+    return ['%s could not take over: %s' % (other, sentence) for sentence in firewall_pair.spare_problems(found['facts'])]
+
+
 def leader_doubts(answers, expected):
     """Sentences about a database leader that is not exactly one; none where the only doubt is that the leader gave no answer itself.
 
@@ -111,6 +122,9 @@ def reasons(answers, expected, missing):
     shared, result = _shared(answers, expected), {}
     for host, node in expected['nodes'].items():
         told = shared + [sentence for other, sentences in missing.items() if other != host for sentence in sentences]
+        if 'firewalls' in node['groups']:
+            result[host] = told + _firewall(answers, host)
+            continue
         told += _addresses(answers, expected, host)
         if 'loadbalancers' in node['groups'] or 'mailservers' in node['groups']:
             told += _servers(answers, host)

@@ -102,7 +102,13 @@ def hold(failures, fault, least=15):
     return max(least, int(1.2 * max(worst, default=0) + 5))
 
 
-def judge(fault, failures, records, writes, report, runs, allowance=0.0):
+def broken_sessions(records, runs):
+    """Long-lived sessions of the ledger that ended while clients were watched; ``[record]``."""
+    return [record for record in records if record.get('e') == 'session' and not record['up']
+            and any(run['begun'] <= record['t'] <= run['watched'] for run in runs)]
+
+
+def judge(fault, failures, records, writes, report, runs, allowance=0.0, sessions_live=False):
     """The verdict on a drill.
 
     A gap is what lies between two successes, so it also holds the rhythm of the probes: what was usual before the fault is allowed
@@ -111,6 +117,7 @@ def judge(fault, failures, records, writes, report, runs, allowance=0.0):
     :param report: report.json of the ledger
     :param runs: ``[{begun, watched}]``: when the fault began each time, and until when clients were watched then; the worst run counts
     :param allowance: seconds on top of every budget, for a machine that has other things to do; what is kept with it is no proof
+    :param sessions_live: whether sessions that are there when it breaks have to live on
     :returns: dict with ``ok``, ``rows`` (see the module), ``lost``, ``duplicated``, ``sentences`` (what is wrong, else one that says
         that nothing is)
     """
@@ -127,6 +134,12 @@ def judge(fault, failures, records, writes, report, runs, allowance=0.0):
     told = [_complain(row) for row in rows if not row['ok']]
     if not report['verdict']['ok']:
         told = [report['verdict']['sentences'][0]] + told
+    broken = broken_sessions(records, runs) if sessions_live else []
+    if broken:
+        told.append(f"{len(broken)} long-lived IMAP sessions broke ({', '.join(sorted({record['kind'] for record in broken}))}), expected none: whoever "
+                    'stands between clients and service has to know their connections; look at the session lines of the ledger.')
+    if sessions_live and not any(record.get('e') == 'session' and record['up'] and record['t'] < begun for record in records):
+        told.append('No IMAP session was there when it broke, so that they live on is not proved; look for the session lines of the ledger.')
     counts = report['messages']
     fine = f"{counts['accepted']} messages accepted, none lost, none duplicated; every service came back in time."
     return {'ok': not told, 'rows': rows, 'lost': counts['lost'], 'duplicated': counts['duplicated'], 'sentences': told or [fine]}

@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+# Roles of a member through which the traffic goes.
+PASSES = ('active', 'alone')
+
 
 def sides(zones, own, peer):
     """Zones on which a Linux member has an address, as the role firewall_pair wants them.

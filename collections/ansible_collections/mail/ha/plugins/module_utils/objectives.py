@@ -172,6 +172,8 @@ def _timers_for(rto, factor):
     plan = {
         'advert': _scale(200, front, 50, 1000, 10),
         'adverts': 3,  # RFC 9568; two make a loaded host lose its addresses for nothing
+        # A member that is cut off on one side has to know it before the adverts that it misses there tell the other one to take over.
+        'silent_after': 2 * _scale(200, front, 50, 1000, 10),
         'check_interval': _scale(500, front, 200, 2000, 10),
         # One long silence tells a daemon that hangs from one that is slow better than two short ones, and nothing gets lost on the way.
         'check_timeout': _scale(1200, front, 500, 3000, 10),
@@ -216,6 +218,10 @@ def _timers(plan):
         'keepalived_check_timeout': _number(plan['check_timeout'] / 1000),
         'keepalived_mail_store_interval': _number(plan['probe_interval'] / 1000),
         'keepalived_mail_store_timeout': _number(plan['probe_timeout'] / 1000),
+        # The pair of firewalls moves its addresses by VRRP too.
+        'firewall_pair_advert_interval': _number(plan['advert'] / 1000),
+        'firewall_pair_down_after_adverts': plan['adverts'],
+        'firewall_pair_silent_after': plan['silent_after'],
         'haproxy_check_interval': _haproxy(plan['balancer_interval']),
         'haproxy_check_timeout': _haproxy(plan['balancer_timeout']),
         'haproxy_check_again': _haproxy(plan['balancer_again']),

@@ -47,6 +47,14 @@ def _check_hangs(plan):
     ] + _vrrp_yields(plan)
 
 
+def _side_silent(plan):
+    """An active firewall that hears nobody on one of its sides, while its peer does."""
+    return [
+        ('firewall_pair_silent_after', plan['silent_after'], 'no neighbour on that side answers a ping'),
+        ('firewall_pair_silent_after / 4', plan['silent_after'] // 4, 'rhythm of the pings'),
+    ] + _vrrp_resigns(plan)
+
+
 def _balancer_redispatch(plan):
     """HAProxy tries one dead server, then another; this long before the checks say so."""
     return [('haproxy_connect_timeout', plan['balancer_connect'], 'option redispatch 1: the next try goes to another server')]
@@ -178,6 +186,14 @@ _READS_GO_ON = {service: (0, (_nothing,)) for service in ('smtp', 'submission', 
 # Nodes that are mailservers only have no part in directory_write; this is the site where mailservers are databases too, and the
 # lost one is the leader.
 FAULTS = {
+    'firewall-killed': _clients(1000, _vrrp_silence),
+    'firewall-power-off': _clients(1000, _vrrp_silence),
+    'firewall-paused': _clients(1000, _vrrp_silence),
+    'firewall-cut': _clients(1000, _side_silent),
+    'firewall-uplink-cut': _clients(1000, _side_silent),
+    'firewall-keepalived-killed': _clients(1000, _vrrp_silence),
+    'firewall-conntrackd-killed': _READS_GO_ON,
+    'firewall-switchover': _clients(1000, _vrrp_yields),
     'loadbalancer-killed': _clients(1000, _vrrp_silence),
     'loadbalancer-power-off': _clients(1000, _vrrp_silence),
     'loadbalancer-cut': _clients(1000, _vrrp_silence),

@@ -17,6 +17,7 @@ options:
   reports:
     description:
       - For each host what M(mail.ha.node_report_info) returned there. Whatever has no C(round) and C(checks) is no report.
+      - For a member of the firewall pair (a node in the group C(firewalls)) the one check is C(firewall), with what M(mail.ha.firewall_info) returned.
     type: dict
     required: true
   round:
@@ -105,6 +106,12 @@ holders:
   returned: always
   type: dict
   sample: {"vip1": "lb1"}
+active_firewall:
+  description: The one member of the firewall pair that is active; none where there is not exactly one, or no pair.
+  returned: always
+  type: str
+  sample: fw1
+  version_added: 0.8.0
 evidence:
   description: What the verdict rests on, one line for each check.
   returned: always

@@ -43,6 +43,11 @@ options:
     description: Seconds on top of every budget, for a machine that has other things to do. What is kept with it is no proof of a budget.
     type: float
     default: 0
+  sessions_live:
+    description: Whether long-lived sessions that were there before have to live on, as they do when a firewall with a synchronised peer is lost.
+    type: bool
+    default: false
+    version_added: 0.8.0
 author:
   - ha-mail (@ha-mail)
 attributes:
@@ -182,6 +187,7 @@ def main():
             'directory': {'type': 'path', 'required': True},
             'runs': {'type': 'list', 'elements': 'dict', 'required': True},
             'allowance': {'type': 'float', 'default': 0},
+            'sessions_live': {'type': 'bool', 'default': False},
         },
         supports_check_mode=True,
     )
@@ -196,7 +202,7 @@ def main():
         runs = []
     if not runs:
         module.fail_json(msg=f"runs: found {params['runs']}, expected at least one, each with begun and watched in seconds since the epoch.")
-    verdict = drill.judge(params['fault'], params['failures'], records, writes, report, runs, params['allowance'])
+    verdict = drill.judge(params['fault'], params['failures'], records, writes, report, runs, params['allowance'], params['sessions_live'])
     module.exit_json(changed=False, table=drill.table([{'fault': params['fault'], 'runs': len(runs), **verdict}]), **verdict)
 
 
