@@ -26,6 +26,8 @@ from __future__ import annotations
 import ipaddress
 import re
 
+from ansible_collections.mail.ha.plugins.module_utils.topology import own_addresses
+
 ANY, ADMIN, ALL = 'any', 'admin', 'all'
 PROTOCOLS = ('tcp', 'udp', 'icmp')
 ACTIONS = ('allow', 'deny')
@@ -98,7 +100,7 @@ class _Places:
         self.zones, self.names = site['zones'], {zone['name'] for zone in site['zones']}
         self.internet = next(zone['name'] for zone in site['zones'] if zone.get('internet'))
         self.admin, self.vips = site['admin_networks'], site['vips']
-        self.groups, self.hostvars = groups, hostvars
+        self.groups, self.hosts, self.addresses = groups, hostvars, own_addresses(hostvars)
 
     def has(self, name, version):
         """Whether a zone has networks of a version of IP; the Internet has both."""
@@ -134,9 +136,8 @@ class _Places:
             return [literal]
         if place == ADMIN:
             return [ipaddress.ip_network(network) for network in self.admin]
-        hosts = self.hostvars if place == ALL else self.groups[place]
-        return [ipaddress.ip_network(self.hostvars[host][key]) for host in hosts for key in ('mail_address', 'mail_address6')
-                if self.hostvars[host].get(key)]
+        hosts = self.hosts if place == ALL else self.groups[place]
+        return [ipaddress.ip_network(address) for host in hosts for address in self.addresses(host)]
 
     def service(self):
         """The service VIPs, as ``resolve`` gives places."""

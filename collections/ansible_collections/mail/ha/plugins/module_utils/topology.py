@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 
 # Group names of the service catalogue that are not inventory groups.
@@ -10,6 +11,18 @@ ADMIN = "admin"
 ALL = "all"
 # Groups of hosts that are part of the service.
 OF_THE_CLUSTER = ("loadbalancers", "mailservers", "databases", "monitors", "backups")
+
+
+def own_addresses(hostvars):
+    """A function that gives the service addresses of a host (list of str), IPv4 first.
+
+    To ask ``hostvars`` for a host is to put all of its variables together, so each host is asked once.
+    """
+    @functools.cache
+    def of(host):
+        variables = hostvars[host]
+        return [address for address in (variables.get("mail_address"), variables.get("mail_address6")) if address]
+    return of
 
 
 def members(names, hostvars, domain, dual_stack=False):
@@ -117,7 +130,7 @@ def vip_holders(vips, loadbalancers):
     return result
 
 
-def _addresses(groups_from, groups, hostvars, admin_networks):
+def _addresses(groups_from, groups, addresses, admin_networks):
     """Return the source addresses of catalogue groups, or None where anybody may come."""
     found = []
     for group in groups_from:
@@ -127,9 +140,7 @@ def _addresses(groups_from, groups, hostvars, admin_networks):
             found.extend(admin_networks)
             continue
         for name in groups.get(group, []):
-            for key in ("mail_address", "mail_address6"):
-                if hostvars[name].get(key):
-                    found.append(hostvars[name][key])
+            found.extend(addresses(name))
     return list(dict.fromkeys(found))
 
 
@@ -145,11 +156,11 @@ def firewall_rules(catalogue, host, groups, hostvars, admin_networks):
     :returns: list of ``{name, protocol, ports, sources4, sources6}``; both source lists empty means anybody. A service whose
         sources resolve to nobody is left out, never opened to all.
     """
-    rules = []
+    rules, addresses = [], own_addresses(hostvars)
     for service in catalogue:
         if not any(group == ALL or host in groups.get(group, []) for group in service["to"]):
             continue
-        sources = _addresses(service["from"], groups, hostvars, admin_networks)
+        sources = _addresses(service["from"], groups, addresses, admin_networks)
         if sources == []:
             continue
         networks = [ipaddress.ip_network(source, strict=False) for source in sources or []]

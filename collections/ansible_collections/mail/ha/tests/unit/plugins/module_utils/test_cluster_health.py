@@ -224,7 +224,8 @@ def test_derived_the_same_words_of_several_nodes_are_told_once(reports):
 def test_checks_follow_the_groups():
     assert cluster_health.checks(['monitors']) == ['node']
     assert cluster_health.checks(['loadbalancers']) == ['node', 'maintenance', 'vrrp', 'haproxy', 'certificates']
-    assert set(cluster_health.checks(['mailservers', 'databases'])) == set(cluster_health.ANSWERS) - {'haproxy'}
+    assert set(cluster_health.checks(['mailservers', 'databases'])) == set(cluster_health.MODULES) - {'haproxy'}
+    assert cluster_health.checks(['firewalls']) == ['firewall'], 'nothing of ours runs there'
 
 
 @pytest.mark.parametrize('case', CASES)
@@ -238,9 +239,57 @@ def test_one_screen(case):
 def test_the_screen_of_a_healthy_cluster_counts_what_answered(reports):
     told = judge(reports)
     evidence = cluster_evidence.evidence(reports, SITE, told)
-    assert list(evidence) == list(cluster_health.ANSWERS)
+    assert list(evidence) == [check for check in cluster_health.ANSWERS if check != 'firewall'], 'this site has no firewalls of its own'
     assert evidence['vrrp'].startswith('5 of 5 answered; 14 of 14 addresses have one holder: lb1 1, lb2 1, mail1 4, mail2 4, mail3 4')
     assert evidence['etcd'].endswith('3 of 3 members at work, 1 may fail')
+
+
+def member(role, peer, **changes):
+    """What mail.ha.firewall_info says of a member (derived)."""
+    facts = {'platform': 'linux', 'version': '13', 'hostname': 'fw', 'model': '', 'role': role, 'peer': peer, 'in_sync': True, 'sync': 'well',
+             'sessions': 12, 'uplinks': [{'name': 'wan0', 'up': True}], 'armed': None}
+    lines = ['a line']
+    found = {'facts': facts, 'problems': [], 'running': lines, 'saved': lines, 'common': lines, 'replicated': False}
+    for name, value in changes.items():
+        (facts if name in facts else found)[name] = value
+    return {'firewall': found}
+
+
+def guarded(reports, first, second):
+    """The verdict on a cluster behind a firewall pair, and all that it was made of."""
+    site = dict(SITE, nodes=dict(SITE['nodes'], fw1={'groups': ['firewalls'], 'address': ''}, fw2={'groups': ['firewalls'], 'address': ''}))
+    reports = dict(reports, **{host: found for host, found in (('fw1', first), ('fw2', second)) if found})
+    return cluster_health.verdict(reports, site), cluster_health.useful(reports), site
+
+
+def test_a_firewall_pair_belongs_to_full_strength(reports):
+    told, answers, site = guarded(reports, member('active', 'standby'), member('standby', 'active'))
+    assert told['problems'] == [] and told['strength'] == 'full' and told['active_firewall'] == 'fw1'
+    assert {'fw1', 'fw2'} <= set(told['can_lose'])
+    evidence = cluster_evidence.evidence(answers, site, told)
+    assert evidence['firewall'] == '2 of 2 answered; fw1 active, fw2 standby; 2 of 2 in sync, at most 12 sessions'
+    text = cluster_metrics.metrics(answers, site, told, 1795556351)
+    assert 'ha_mail_firewall_active{node="fw1"} 1' in text and 'ha_mail_firewall_uplink_up{node="fw2",uplink="wan0"} 1' in text
+
+
+@pytest.mark.parametrize('first, second, strength, active, kept, words', [
+    (member('active', 'absent', problems=['its peer is gone.']), None, 'degraded', 'fw1', {'fw1'}, 'fw2 gave no report'),
+    (member('active', 'standby'), {'firewall': {'failed': True, 'msg': 'no SSH session'}}, 'degraded', 'fw1', {'fw1'},
+     'firewall on fw2 gave no answer: no SSH session'),
+    (None, None, 'down', None, {'fw1', 'fw2'}, 'firewalls: not exactly one is known to be active'),
+    (member('active', 'active'), member('active', 'active'), 'down', None, set(), 'the pair: found fw1 and fw2 active'),
+    (member('active', 'standby', in_sync=False, sync='states differ'), member('standby', 'active', in_sync=False, sync='states differ'),
+     'degraded', 'fw1', {'fw1'}, 'fw2: found the pair out of sync'),
+    (member('active', 'standby', armed=30), member('standby', 'active'), 'degraded', 'fw1', set(), 'fw1: a change is waiting'),
+    (member('active', 'standby', version='12', problems=['found the version 12, expected 13...; correct it.']), member('standby', 'active'),
+     'degraded', 'fw1', set(), 'fw1: found the version 12'),
+])
+def test_what_is_wrong_with_a_firewall_pair(reports, first, second, strength, active, kept, words):
+    told, _answers, _site = guarded(reports, first, second)
+    assert (told['healthy'], told['strength'], told['active_firewall']) == (False, strength, active)
+    assert has(told['problems'], words), told['problems']
+    assert kept.isdisjoint(told['can_lose']) and {'fw1', 'fw2'} - kept <= set(told['can_lose']), told['why_not']
+    assert len(told['problems']) == len(set(told['problems']))
 
 
 SAMPLE = re.compile(r'(ha_mail_[a-z_]+)(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\})? -?[0-9]+(\.[0-9]+)?(e-?[0-9]+)?$')

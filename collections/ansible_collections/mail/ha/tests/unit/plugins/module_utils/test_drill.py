@@ -47,6 +47,13 @@ def judge(fault, records=None, written=None, reported=None):
                        reported or report(), RUNS)
 
 
+def guarded(*sessions):
+    """A verdict on a fault that sessions have to live through; ``(time, up)`` of sessions, besides one from the start."""
+    records = ledger() + [{'e': 'session', 'to': 'anna', 'by': 'idle', 'vip': 'vip1', 'up': up, 't': time, 'kind': '' if up else 'closed'}
+                          for time, up in sessions]
+    return drill.judge('firewall-killed', FAILURES, records, writes(), report(), RUNS, sessions_live=True)
+
+
 def row(verdict, service):
     """The row of a service."""
     return next(item for item in verdict['rows'] if item['service'] == service)
@@ -191,3 +198,15 @@ def test_the_table_shows_the_worst_of_all_runs():
         '| packet-loss | 1 | 0.2 | 0.2 | 0.2 | 0.5 | 0 | 0 | kept |',
         '| two-of-three-cut | 1 |  |  |  |  |  |  | 1 of 1 broken |',
     ]
+
+
+def test_sessions_have_to_live_on_where_the_fault_says_so():
+    assert guarded((0.5, True))['ok']
+    begun = RUNS[0]['begun']
+    told = guarded((0.5, True), (begun + 1, False), (begun + 2, True))
+    assert not told['ok'] and told['sentences'][0].startswith('1 long-lived IMAP sessions broke (closed), expected none'), told
+    assert guarded((0.5, True), (begun - 1, False), (begun - 0.5, True))['ok'], 'what broke before was not the fault'
+
+
+def test_that_sessions_live_on_is_not_proved_without_any():
+    assert guarded()['sentences'][0].startswith('No IMAP session was there when it broke')

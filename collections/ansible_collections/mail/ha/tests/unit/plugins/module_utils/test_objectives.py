@@ -38,6 +38,7 @@ def row(derived, fault, service):
 def test_defaults_give_the_timers_that_were_measured():
     assert derive({})['timers'] == {
         'keepalived_advert_interval': 0.2, 'keepalived_down_after_adverts': 3,
+        'firewall_pair_advert_interval': 0.2, 'firewall_pair_down_after_adverts': 3, 'firewall_pair_silent_after': 400,
         'keepalived_check_interval': 0.5, 'keepalived_check_timeout': 1.2,
         # A probe each second was 0.3 s too slow for a store that hangs: 1 + 4 + 0.3 is more than the 5 s of imap.
         'keepalived_mail_store_interval': 0.7, 'keepalived_mail_store_timeout': 4.5,
@@ -115,6 +116,8 @@ def test_timers_respect_the_limits_of_their_products(scale):
     assert derived
     timers = derived['timers']
     assert 0.05 <= timers['keepalived_advert_interval'] <= 40.95
+    # A firewall that is cut off on one side knows it before its peer takes over there.
+    assert timers['firewall_pair_silent_after'] < 1000 * timers['firewall_pair_advert_interval'] * timers['firewall_pair_down_after_adverts']
     assert timers['postgresql_patroni_ttl'] >= 20 and timers['postgresql_patroni_loop_wait'] >= 1 and timers['postgresql_patroni_retry_timeout'] >= 3
     assert timers['postgresql_patroni_loop_wait'] + 2 * timers['postgresql_patroni_retry_timeout'] <= timers['postgresql_patroni_ttl']
     assert timers['mail_store_gluster_ping_timeout'] + 0.5 < timers['mail_store_probe_deadline'] < timers['keepalived_mail_store_timeout']
@@ -152,7 +155,7 @@ def test_predict():
     assert predict(fault='loadbalancer-cut', service='smtp') == 0.9
     assert predict(fault='postfix-frozen', service='imap') == 0.0
     assert set(predict()) == set(FAULTS)
-    with pytest.raises(ObjectivesError, match="fault: found 'fire', expected one of loadbalancer-killed, "):
+    with pytest.raises(ObjectivesError, match="fault: found 'fire', expected one of firewall-killed, "):
         predict(fault='fire')
     with pytest.raises(ObjectivesError, match="service: found 'pop3', expected one of smtp, "):
         predict(fault='postfix-frozen', service='pop3')
