@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.mail.ha.plugins.module_utils import drill, objectives
 from ansible_collections.mail.ha.plugins.module_utils.objectives_failures import FAULTS
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted((ROOT / "roles/drill/vars/faults").glob("*.yml"))
-MENDS = {"kill": "on", "off": "on", "pause": "unpause", "isolate": "rejoin", "lossy": "rejoin"}
+MENDS = {"kill": "on", "off": "on", "pause": "unpause", "isolate": "rejoin", "lossy": "rejoin", "switchover": "nothing"}
 COMMANDS = ("__drill_break", "__drill_mend", "__drill_prepare", "__drill_restore")
 
 
@@ -23,14 +24,27 @@ def test_one_file_for_each_failure():
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_a_fault_says_where_and_how_it_is_mended(path):
     fault = yaml.safe_load(path.read_text(encoding="utf-8"))
-    optional = {"__drill_nodes", "__drill_least", "__drill_ledger", "__drill_packages", "__drill_prepare", "__drill_restore"}
+    optional = {"__drill_nodes", "__drill_least", "__drill_ledger", "__drill_packages", "__drill_prepare", "__drill_restore", "__drill_sessions_live",
+                "__drill_closed"}
     assert set(fault) - optional == {"__drill_where", "__drill_break", "__drill_mend"}
     assert ("__drill_prepare" in fault) == ("__drill_restore" in fault), "what is prepared is undone"
-    assert fault["__drill_where"] in ("loadbalancer", "mailserver", "database")
+    assert fault["__drill_where"] in ("firewall", "loadbalancer", "mailserver", "database")
     assert all(isinstance(fault[key], str) for key in COMMANDS if key in fault), "on and off need quotes"
-    if fault["__drill_break"] in MENDS:
-        assert fault["__drill_mend"] == MENDS[fault["__drill_break"]]
+    means = re.sub(r"^isolate .*", "isolate", fault["__drill_break"])
+    if means in MENDS:
+        assert fault["__drill_mend"] == MENDS[means]
     assert path.read_text(encoding="utf-8").startswith("# "), "it does not say what it stands for"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_what_fails_closed_is_watched_for_long_enough(path):
+    """Where nothing ends a failure but mending, that it refuses meanwhile is part of the verdict; ten seconds of it at the least."""
+    fault = yaml.safe_load(path.read_text(encoding="utf-8"))
+    failures = objectives.derive({})["failures"]
+    lasts = max(drill.hold(failures, path.stem), fault.get("__drill_least", 0))
+    closed = fault.get("__drill_closed", {})
+    assert set(closed) == {item["service"] for item in failures if item["fault"] == path.stem and item["worst"] is None}
+    assert all(lasts - after >= 10 for after in closed.values())
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

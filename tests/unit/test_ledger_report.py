@@ -51,6 +51,8 @@ def test_a_healthy_run():
     assert report["messages"]["once"] == report["messages"]["sent"] == 102
     assert {name: row["count"] for name, row in report["services"].items()} == {"smtp": 52, "submission": 50}
     assert sum(report["timeline"]["accepted"]) == 102 and report["notable"] == []
+    # Whoever judges gaps has to know how often was asked, by turns through how many addresses.
+    assert report["asked"]["probe_interval"] == {"smtp": 0.1, "submission": 0.25, "imap": 0.5} and len(report["asked"]["vips"]) == 2
     for row in [*report["services"].values(), *report["probes"].values()]:
         assert row["failed"] == 0 and 0 < row["longest_gap"]["seconds"] < 3
         assert sum(part["count"] for part in row["vips"].values()) == row["count"]

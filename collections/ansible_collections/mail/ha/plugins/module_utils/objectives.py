@@ -45,10 +45,11 @@ def derive(objectives=None):
 
         - ``objectives``: the complete objectives
         - ``timers``: ``{role variable: value}``, in the unit of that variable; ``dns_ttl`` in seconds
-        - ``failures``: list of ``{fault, service, worst, objective, allowed, verdict, terms, note}``. ``worst`` is in seconds, or
+        - ``failures``: list of ``{fault, service, worst, objective, allowed, verdict, terms, note, grace}``. ``worst`` is in seconds, or
           None where nothing ends the failure by itself; ``objective`` is the RTO of the service, ``allowed`` the budget of this
           fault in proportion to it; ``terms`` are ``{name, seconds, source}`` and add up to ``worst``. ``verdict`` is ``met``,
-          ``exceeded`` (known, reported, not refused) or ``open`` (worst is None); ``note`` says why, else it is ''
+          ``exceeded`` (known, reported, not refused) or ``open`` (worst is None); ``note`` says why, else it is ''. ``grace`` is what such
+          a failure may take at the most, in seconds beyond ``worst``, or beyond the length of the failure itself; None where it is met
 
     :raises ObjectivesError: objectives that are malformed or cannot be met
     """
@@ -262,6 +263,7 @@ def _failures(plan, rto):
     for fault, service, terms in _chains(plan):
         worst = None if terms is None else _sum(terms)
         verdict = 'open' if worst is None else 'met' if worst <= _ms(rto[service]) else 'exceeded'
+        note, grace = ('', None) if verdict == 'met' else REPORTED[fault, service]
         result.append({
             'fault': fault,
             'service': service,
@@ -270,7 +272,8 @@ def _failures(plan, rto):
             'allowed': float(FAULTS[fault][service][0] * Fraction(_ms(rto[service]), _ms(RTO[service])) / 1000),
             'verdict': verdict,
             'terms': [{'name': name, 'seconds': milliseconds / 1000, 'source': source} for name, milliseconds, source in terms or []],
-            'note': '' if verdict == 'met' else REPORTED[fault, service],
+            'note': note,
+            'grace': grace,
         })
     return result
 

@@ -76,9 +76,12 @@ def test_terms_add_up_and_say_where_they_come_from():
         assert all(term['name'] and term['source'] for term in item['terms'])
 
 
-def test_what_is_not_met_says_why():
+def test_what_is_not_met_says_why_and_how_long_at_most():
     for item in derive({})['failures']:
-        assert (item['verdict'] == 'met') == (item['note'] == '')
+        assert (item['verdict'] == 'met') == (item['note'] == '') == (item['grace'] is None)
+        assert item['grace'] is None or item['grace'] > 0
+    assert row(derive({}), 'mailserver-paused', 'imap')['grace'] == 11.0
+    assert row(derive({'rto': {'imap': 40}}), 'mailserver-paused', 'imap')['grace'] is None, 'met, so the budget counts'
     assert {(fault, service) for fault, services in FAULTS.items() for service, (_budget, chains) in services.items() if chains is None} <= set(REPORTED)
 
 
