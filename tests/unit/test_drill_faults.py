@@ -1,5 +1,6 @@
 """Every failure that the objectives know can be drilled, and every fault says what it has to."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -60,3 +61,55 @@ def test_no_function_hides_a_program():
     functions = re.findall(r"^(\w+)\(\)", (ROOT / "roles/drill/templates/fault.sh.j2").read_text(encoding="utf-8"), re.MULTILINE)
     assert "isolate" in functions
     assert [name for name in functions if shutil.which(name)] == []
+
+
+@pytest.fixture(name="node")
+def fixture_node(tmp_path):
+    """A root directory on which left-behind can be run; ``left()`` gives its lines, ``tables`` is what nft says, or None where it fails."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+
+    class Node:
+        root, tables = tmp_path / "root", "table netdev other"
+
+        def left(self):
+            said = "exit 1" if self.tables is None else f"printf '%s\\n' '{self.tables}'"
+            for name, script in (("nft", said), ("ps", "echo glusterfsd -s 10.0.0.1 --brick-name /var/lib/brick -l log")):
+                (tools / name).write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+                (tools / name).chmod(0o755)
+            run = subprocess.run([ROOT / "roles/drill/files/left-behind", self.root], env={"PATH": f"{tools}:{os.environ['PATH']}"},
+                                 capture_output=True, text=True, check=False)
+            return run.returncode, [line.removeprefix(str(self.root)) for line in run.stdout.splitlines()]
+
+    return Node()
+
+
+def test_a_node_on_which_nothing_is_left(node):
+    for name in ("run/systemd/transient/other.timer", "run/systemd/system/postfix.service.d/other.conf", "var/lib/brick/mail"):
+        (node.root / name).parent.mkdir(parents=True)
+        (node.root / name).touch()
+    assert node.left() == (0, [])
+
+
+@pytest.mark.parametrize("name", [
+    "run/ha-mail-drill/fault.sh", "run/systemd/transient/ha-mail-drill-mend.timer", "run/systemd/system/postfix.service.d/ha-mail-drill.conf",
+    "var/lib/brick.drill", "var/lib/brick.drill.d", "var/lib/brick.before", "var/lib/brick.after", "var/lib/brick/.ha-mail-drill", "etc/faketimerc",
+    "etc/ld.so.preload"])
+def test_what_is_left_behind_is_named(node, name):
+    (node.root / name).parent.mkdir(parents=True)
+    (node.root / name).touch()
+    code, lines = node.left()
+    assert code == 0 and lines == [f"/{name.removesuffix('/fault.sh')}"]
+
+
+def test_rules_that_are_left_and_rules_that_cannot_be_told(node):
+    node.tables = "table netdev other\ntable netdev ha_mail_drill"
+    assert node.left() == (0, ["table netdev ha_mail_drill"])
+    node.tables = None
+    assert node.left()[0] == 1
+
+
+def test_files_of_somebody_else_are_no_traces(node):
+    (node.root / "etc").mkdir(parents=True)
+    (node.root / "etc/ld.so.preload").write_text("/usr/lib/libother.so\n", encoding="utf-8")
+    assert node.left() == (0, [])
