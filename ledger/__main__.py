@@ -1,4 +1,4 @@
-"""The command line: python3 -m ledger start|status|stop|report --dir DIR. README.md tells what each does.
+"""The command line: python3 -m ledger rehearse|start|status|stop|report --dir DIR. README.md tells what each does.
 
 DIR holds one ledger: site.json (given, 0600), ledger.jsonl, and what the report makes of it.
 """
@@ -17,6 +17,8 @@ import time
 from . import book, junit, mailboxes, page, prober, reconcile, settings, summary
 
 UNIT = "ha-mail-ledger"
+# Seconds that a prober has to meet the service before its first message.
+PATIENCE = 30
 
 
 class Refusal(Exception):
@@ -61,22 +63,50 @@ def systemctl(*arguments):
     return subprocess.run(["systemctl", *arguments], capture_output=True, text=True, check=False)
 
 
-def start(place, _options):
-    """Start the prober as a unit of its own, so that it outlives the session that starts it."""
-    site = settings.load(place.site)
+def be_first(place):
+    """Raise Refusal if a prober is running here."""
     if place.running() or systemctl("is-active", UNIT).returncode == 0:
         raise Refusal(f"A ledger is already running on this host (unit {UNIT}); stop it first.")
+
+
+def as_unit(place, site, command, *options):
+    """Run a command of this program as the prober's unit, so that it outlives the session that starts it."""
+    systemctl("reset-failed", UNIT)
+    return subprocess.run(["systemd-run", "--quiet", f"--unit={UNIT}", "--collect", f"--property=TimeoutStopSec={site['stragglers'] + 60}",
+                           "--property=UMask=0077", f"--working-directory={os.getcwd()}", *options,
+                           sys.executable, "-m", "ledger", command, "--dir", str(place.path)], capture_output=True, text=True, check=False)
+
+
+def rehearse(place, _options):
+    """See that a prober could be started: as its unit it meets the service, and ends. Nothing is sent, and no ledger begun."""
+    site = settings.load(place.site)
+    be_first(place)
+    met = as_unit(place, site, "meet", "--wait", "--pipe", f"--property=RuntimeMaxSec={PATIENCE}")
+    if met.returncode != 0:
+        raise Refusal("The prober could not begin: " + (met.stderr.strip().rpartition("\n")[2] or f"it has not met the service within {PATIENCE} s"))
+
+
+def meet(place, _options):
+    """Be the prober of a rehearsal."""
+    site = settings.load(place.site)
+    with place.locked():
+        asyncio.run(prober.meet(site))
+
+
+def start(place, _options):
+    """Start the prober as a unit of its own."""
+    site = settings.load(place.site)
+    be_first(place)
     begun = 0
     if place.ledger.exists():
         records, _torn = place.records()
         if any(record["e"] == "done" for record in records):
             raise Refusal(f"The ledger in {place.path} is complete. Report it, and start another one under another name.")
         begun = sum(record["e"] == "sending" for record in records)
-    systemctl("reset-failed", UNIT)
-    subprocess.run(["systemd-run", "--quiet", f"--unit={UNIT}", "--collect", f"--property=StandardError=append:{place.log}",
-                    f"--property=TimeoutStopSec={site['stragglers'] + 60}", "--property=UMask=0077", f"--working-directory={os.getcwd()}",
-                    sys.executable, "-m", "ledger", "run", "--dir", str(place.path)], check=True)
-    deadline = time.monotonic() + 30
+    started = as_unit(place, site, "run", f"--property=StandardError=append:{place.log}")
+    if started.returncode != 0:
+        raise Refusal(f"Unit {UNIT} does not start: {started.stderr.strip()}")
+    deadline = time.monotonic() + PATIENCE
     while not place.ledger.exists() or sum(record["e"] == "sending" for record in place.records()[0]) == begun:
         if systemctl("is-active", UNIT).returncode != 0 or time.monotonic() > deadline:
             systemctl("stop", UNIT)
@@ -161,14 +191,15 @@ async def await_mail(site, run_name, known, patience):
 def main():
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="ledger")
-    parser.add_argument("command", choices=["start", "run", "status", "stop", "report"])
+    parser.add_argument("command", choices=["rehearse", "meet", "start", "run", "status", "stop", "report"])
     parser.add_argument("--dir", required=True, help="directory of the ledger, with site.json in it")
     parser.add_argument("--events", help="report: JSON lines {time, kind, text} of what was done to the service")
     parser.add_argument("--patience", type=float, help="report: seconds to wait for mail that has not arrived; default: stragglers of site.json")
     parser.add_argument("--keep", action="store_true", help="report: leave the mail in the mailboxes")
     options = parser.parse_args()
     try:
-        {"start": start, "run": run, "status": status, "stop": stop, "report": report}[options.command](Place(options.dir), options)
+        {"rehearse": rehearse, "meet": meet, "start": start, "run": run, "status": status, "stop": stop, "report": report}[options.command](
+            Place(options.dir), options)
     except (Refusal, settings.SettingsError, summary.EventsError, mailboxes.MailboxError, OSError) as error:
         sys.exit(f"{error}")
 

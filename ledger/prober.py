@@ -42,6 +42,12 @@ async def warm_up(site, context):
         raise ConnectionError("the service does not answer before the first message: " + "; ".join(dict.fromkeys(failed)))
 
 
+async def meet(site):
+    """Meet the service as a prober would before its first message, and do nothing else. Raises ConnectionError for what stands in the way."""
+    asyncio.get_running_loop().set_exception_handler(speak_up)
+    await warm_up(site, mail_clients.tls_context(site["ca_file"]))
+
+
 class Prober:
     """One run, from its first or a later start to its end."""
 

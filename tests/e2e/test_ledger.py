@@ -116,6 +116,19 @@ def seen_of(ledger, user, count):
     return found[:count]
 
 
+def test_a_rehearsal_sends_nothing_and_tells_what_is_in_the_way(ledger):
+    def rehearse(**given):
+        return playbook("start", ledger.name, "-e", json.dumps({"ledger_rehearse": True, "ledger_accounts": [ANNA], **given}), check=False)
+
+    assert (result := rehearse()).returncode == 0, result.stdout
+    assert on("outside", "sh", "-c", f"ls {ledger.dir}/ledger.jsonl || systemctl is-active ha-mail-ledger", check=False) == "inactive\n"
+    nobody = rehearse(ledger_overrides={"vips": ["203.0.113.1"]})
+    assert nobody.returncode == 2 and "The prober could not begin: the service does not answer before the first message" in nobody.stdout
+    ledger.start()
+    assert "A ledger is already running on outside" in rehearse().stdout
+    assert ledger.status()["running"]
+
+
 def test_nothing_done_nothing_found(ledger):
     ledger.start()
     refused = playbook("start", ledger.name, check=False)

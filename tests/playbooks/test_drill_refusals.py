@@ -87,6 +87,33 @@ def test_a_drill_that_was_killed_holds_up_nothing(tmp_path):
     assert not file.exists()
 
 
+@pytest.mark.parametrize("fault, rehearsed", [("haproxy-frozen", False), ("disk-full", True)])
+def test_a_ledger_that_cannot_be_started(site, fault, rehearsed):
+    """The cluster is at full strength, as the gate's playbook says here, but nobody would watch. disk-full moves a copy of the mail before it is
+    watched, so that it can be watched has to be known before."""
+    programs, calls = site.directory / "programs", site.directory / "calls"
+    programs.mkdir()
+    (programs / "ansible-playbook").write_text(f"""#!/bin/sh
+for word; do case $word in */playbooks/*) playbook=${{word##*/}} ;; esac; done
+case "$*" in *'"ledger_rehearse": true'*) playbook="$playbook rehearsed" ;; esac
+echo "$playbook" >>{calls}
+case $playbook in check-health.yml) exit 0 ;; esac
+echo "[ERROR]: Task failed: Action failed: A ledger is already running on outside; stop it with playbooks/ledger-stop.yml first."
+exit 2
+""", encoding="utf-8")
+    (programs / "ansible-playbook").chmod(0o755)
+    site.environment["PATH"] = f"{programs}:{site.environment['PATH']}"
+    run = drill(site, fault=fault)
+    assert run.returncode == 2, run.stdout
+    assert "playbooks/ledger-start.yml failed, A ledger is already running on outside; stop it with playbooks/ledger-stop.yml first." in words(run)
+    assert not site.touched.exists(), site.touched.read_text(encoding="utf-8")
+    called = list(dict.fromkeys(calls.read_text(encoding="utf-8").splitlines()))  # what fails is tried again
+    assert called == ["check-health.yml", "ledger-start.yml rehearsed" if rehearsed else "ledger-start.yml"]
+    history = (site.directory / "drills/history.jsonl").read_text(encoding="utf-8")
+    assert '"ok": false' in history and f'"fault": "{fault}"' in history
+    assert not (site.directory / "drills/lock").exists()
+
+
 def test_a_cluster_that_cannot_be_asked_is_not_broken_further(site):
     """Every host is out of reach: the gate refuses, the history says why, and the lock is free for the next."""
     started = time.monotonic()
