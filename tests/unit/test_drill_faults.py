@@ -11,7 +11,7 @@ from ansible_collections.mail.ha.plugins.module_utils.objectives_failures import
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted((ROOT / "roles/drill/vars/faults").glob("*.yml"))
-MENDS = {"kill": "on", "off": "on", "pause": "unpause", "isolate": "rejoin", "lossy": "rejoin"}
+MENDS = {"kill": "on", "off": "on", "pause": "unpause", "isolate": "rejoin", "lossy": "rejoin", "switchover": "nothing"}
 COMMANDS = ("__drill_break", "__drill_mend", "__drill_prepare", "__drill_restore")
 
 
@@ -23,13 +23,16 @@ def test_one_file_for_each_failure():
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_a_fault_says_where_and_how_it_is_mended(path):
     fault = yaml.safe_load(path.read_text(encoding="utf-8"))
-    optional = {"__drill_nodes", "__drill_least", "__drill_ledger", "__drill_packages", "__drill_prepare", "__drill_restore"}
+    optional = {"__drill_nodes", "__drill_least", "__drill_ledger", "__drill_packages", "__drill_prepare", "__drill_restore", "__drill_sessions_live"}
     assert set(fault) - optional == {"__drill_where", "__drill_break", "__drill_mend"}
     assert ("__drill_prepare" in fault) == ("__drill_restore" in fault), "what is prepared is undone"
-    assert fault["__drill_where"] in ("loadbalancer", "mailserver", "database")
+    assert fault["__drill_where"] in ("firewall", "loadbalancer", "mailserver", "database")
+    # Both members know the connections, so they go on.
+    assert fault.get("__drill_sessions_live", False) == (fault["__drill_where"] == "firewall")
     assert all(isinstance(fault[key], str) for key in COMMANDS if key in fault), "on and off need quotes"
-    if fault["__drill_break"] in MENDS:
-        assert fault["__drill_mend"] == MENDS[fault["__drill_break"]]
+    act = re.sub("^isolate .*", "isolate", fault["__drill_break"])
+    if act in MENDS:
+        assert fault["__drill_mend"] == MENDS[act]
     assert path.read_text(encoding="utf-8").startswith("# "), "it does not say what it stands for"
 
 

@@ -73,6 +73,13 @@ def test_seats_move_at_the_time_that_keepalived_says():
     assert not [event for event in events if 'RX_LOWER' in event['text']]
 
 
+def test_a_firewall_says_who_it_is():
+    text = ('1795556351.25 fw2 ha-mail-firewall: this member is MASTER\n1795556352.5 fw2 ha-mail-firewall[3121]: this member is BACKUP\n'
+            '1795556353.0 fw2 ha-mail-firewall-watch[810]: state FAULT, silent: none, fault 0, yield 0\n')
+    assert [(event['time'], event['kind'], event['text']) for event in drill.journal_events(text)] == [
+        (1795556351.25, 'takeover', 'fw2: firewall MASTER'), (1795556352.5, 'takeover', 'fw2: firewall BACKUP')]
+
+
 def test_lines_of_others_are_no_events():
     assert drill.journal_events('') == []
     assert drill.journal_events('-- No entries --\n1795559104.07 mail2 systemd[1]: Started haproxy.service\n') == []
