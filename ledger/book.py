@@ -5,7 +5,7 @@ Records, by their ``e``; ``t`` is the time in seconds since the epoch:
     run      run, resumed                     the prober started
     sending                                   warm-up is over, the first message follows
     try      n, a, p, port, vip, to, size     attempt a of message n is about to begin
-    end      n, a, outcome, kind, reply, s    how it ended, after s seconds; outcome: accepted, deferred, refused, failed, uncertain
+    end      n, a, outcome, kind, reply, s    how it ended, after s seconds; outcome: see answers.py
     seen     n, to, first                     the message was seen in the mailbox of `to`; first: by the first look after a start
     push     to                               the IDLE session of `to` was told of something new
     session  to, by, vip, up, kind            a session (by: idle, poll) came up or was found dead, and why

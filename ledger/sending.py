@@ -5,12 +5,11 @@ import contextlib
 
 import aiosmtplib
 
-from . import clients, plan
-
+from . import answers, clients, plan
 
 
 class Outcome(Exception):
-    """How an attempt ended: accepted, deferred (4xx), refused (5xx), failed (before the end of the data), uncertain (after it)."""
+    """How an attempt ended, see answers.py. ``connected``: the server let us speak, so the next address is not tried at once."""
 
     def __init__(self, outcome, kind="", reply="", connected=True):
         super().__init__(outcome)
@@ -42,12 +41,10 @@ async def attempt(site, context, message, planned, address):
         code, text = await client.data(message, timeout=site["dot_timeout"])
         return Outcome("accepted", "", f"{code} {text}")
     except aiosmtplib.SMTPResponseException as error:
-        kind = f"{stage}: {clients.kind_of(error)}"
-        if error.code >= 500:
-            return Outcome("refused", kind, f"{error.code} {error.message}")
-        return Outcome("deferred" if error.code >= 400 else _broken(stage), kind, f"{error.code} {error.message}", stage not in ("connect", "greeting"))
+        return Outcome(answers.outcome(stage, error.code), f"{stage}: {clients.kind_of(error)}", f"{error.code} {error.message}",
+                       stage not in ("connect", "greeting"))
     except (OSError, aiosmtplib.SMTPException, ValueError) as error:
-        return Outcome(_broken(stage), f"{stage}: {clients.kind_of(error)}", str(error)[:200], stage not in ("connect", "greeting"))
+        return Outcome(answers.outcome(stage), f"{stage}: {clients.kind_of(error)}", str(error)[:200], stage not in ("connect", "greeting"))
     finally:
         if client is not None:
             _leave(client)
@@ -69,11 +66,6 @@ def _leave(client):
     task = asyncio.create_task(leave())
     _leaving.add(task)
     task.add_done_callback(_leaving.discard)
-
-
-def _broken(stage):
-    """What a session that broke in a stage means: within the data nobody but the server knows whether it has the message."""
-    return "uncertain" if stage == "data" else "failed"
 
 
 class Sender:

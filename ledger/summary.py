@@ -145,7 +145,7 @@ def verdict(summary):
     if counts["late"]:
         told.append(f"{counts['late']} came later than {summary['asked']['late']:g} s.")
     if counts["not_accepted"]:
-        told.append(f"{counts['not_accepted']} were accepted by no server, and their senders know it.")
+        told.append(f"{counts['not_accepted']} were accepted by no server, and none refused them for good: their senders know it.")
     gaps = [f"{name} {row['longest_gap']['seconds']:.1f} s" for name, row in summary["probes"].items() if row["longest_gap"]]
     told.append(f"Longest time without service: {', '.join(gaps)}.")
     return {"ok": ok, "sentences": told}

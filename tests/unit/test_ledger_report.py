@@ -79,6 +79,17 @@ def test_a_mailbox_that_differs(change, state, words):
     assert "FAILED: 1 of 102" in page.render(report)
 
 
+def test_a_message_that_was_refused_for_good():
+    """Derived: the healthy run, in which a server refused message 0 instead of accepting it."""
+    records = [record | {"outcome": "refused", "kind": "rcpt: 550"} if record["e"] == "end" and record["n"] == 0 else record for record in RECORDS]
+    found = {account: [number for number in numbers if number] for account, numbers in mailboxes().items()}
+    report = summarise(found, records)
+    assert not report["verdict"]["ok"]
+    assert report["verdict"]["sentences"][0] == "1 of 102 messages: refused with 5xx though it is valid, and never accepted."
+    assert [case.get("name") for case in ElementTree.fromstring(junit.render(report)) if case.find("failure") is not None] == ["wrongly_refused"]
+    assert "wrongly refused" in page.render(report) and report["services"]["smtp"]["errors"] == {"rcpt: 550": 1}
+
+
 def test_a_message_nobody_sent_and_a_run_without_mail():
     assert "the ledger is damaged" in summarise(mailboxes() | {"anna@alpha.test": mailboxes()["anna@alpha.test"] + [5000]})["verdict"]["sentences"][0]
     nothing = summarise({account: [] for account in ACCOUNTS}, [record for record in RECORDS if record["e"] not in ("end", "seen")])
