@@ -30,9 +30,9 @@ async def attempt(site, context, message, planned, address):
             await client.starttls(server_hostname=site["service_name"])
         stage = "ehlo"
         await client.ehlo()
-        if planned["p"] == "submission":
+        if planned["user"]:
             stage = "login"
-            await client.auth_plain(planned["to"], site["accounts"][planned["to"]])
+            await client.auth_plain(planned["user"], site["accounts"][planned["user"]])
         stage = "mail"
         await client.mail(plan.sender_of(site, planned))
         stage = "rcpt"
@@ -76,7 +76,7 @@ class Sender:
 
     def __init__(self, site, run, context, book, clock):
         self._site, self._run, self._context, self._book, self._clock = site, run, context, book, clock
-        self._room = {(service, vip): asyncio.Semaphore(self.AT_ONCE) for service in ("smtp", "submission") for vip in site["vips"]}
+        self._room = {(of_users, vip): asyncio.Semaphore(self.AT_ONCE) for of_users in (False, True) for vip in site["vips"]}
         self.under_way = {}
         self.accepted = set()
 
@@ -94,7 +94,7 @@ class Sender:
         while True:
             vip = site["vips"][(planned["vip"] + tried) % len(site["vips"])]
             tried += 1
-            async with self._room[planned["p"], vip]:
+            async with self._room[planned["user"] is not None, vip]:
                 await self._book.write(e="try", t=self._clock(), n=number, a=tried, vip=vip, p=planned["p"], port=planned["port"],
                                        to=planned["to"], size=len(message))
                 begun = self._clock()
