@@ -89,6 +89,7 @@ def test_users_send_as_themselves():
     ({"foreign_domain": "example.com"}, "expected both or neither"),
     ({"foreign_maildir": "/var/mail/foreign"}, "expected both or neither"),
     (FOREIGN | {"foreign_domain": "Example.ORG"}, "a domain of the accounts"),
+    (FOREIGN | {"accounts": {"anna@EXAMPLE.com": "secret"}}, "a domain of the accounts"),
     (FOREIGN | {"foreign_every": 0}, "foreign_every is 0, expected a whole number"),
     (FOREIGN | {"foreign_every": 2.5}, "foreign_every is 2.5"),
     ({"raet": 5}, "unknown \\['raet'\\]"),

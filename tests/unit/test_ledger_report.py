@@ -115,7 +115,8 @@ def test_mail_to_the_internet_is_a_way_of_its_own():
     slowest = ways["outbound"]["delivery"]["max"]
     assert f"10 of the accepted went to the Internet, the slowest in {slowest:.1f} s." in report["verdict"]["sentences"]
     text = page.render(report)
-    assert "to the Internet" in text and "some of them on to foreign.test" in text
+    assert "<th>all</th><th>from the Internet</th><th>from user to user</th><th>to the Internet</th>" in text
+    assert "<td>sent</td><td class=n>102</td><td class=n>52</td><td class=n>40</td><td class=n>10</td>" in text and "some of them on to foreign.test" in text
     assert SINK not in report["idle"] and set(report["probes"]) == {"smtp", "submission", "imap"}
 
 
