@@ -147,7 +147,7 @@ def to_the_internet(summary):
     if not counts["sent"]:
         return "Mail to the Internet was not tried: the run was too short."
     longest = counts["delivery"]["max"]
-    return f"{counts['accepted']} of the accepted went to the Internet" + ("." if longest is None else f", the slowest in {longest:.1f} s.")
+    return f"{counts['accepted']} of the accepted were to the Internet" + ("." if longest is None else f"; the slowest came after {longest:.1f} s.")
 
 
 def verdict(summary):

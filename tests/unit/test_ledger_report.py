@@ -113,7 +113,7 @@ def test_mail_to_the_internet_is_a_way_of_its_own():
     assert {p: (of["sent"], of["accepted"], of["once"], of["delivery"]["count"]) for p, of in ways.items()} \
         == {"smtp": (52, 52, 52, 52), "submission": (40, 40, 40, 40), "outbound": (10, 10, 10, 10)}
     slowest = ways["outbound"]["delivery"]["max"]
-    assert f"10 of the accepted went to the Internet, the slowest in {slowest:.1f} s." in report["verdict"]["sentences"]
+    assert f"10 of the accepted were to the Internet; the slowest came after {slowest:.1f} s." in report["verdict"]["sentences"]
     text = page.render(report)
     assert "<th>all</th><th>from the Internet</th><th>from user to user</th><th>to the Internet</th>" in text
     assert "<td>sent</td><td class=n>102</td><td class=n>52</td><td class=n>40</td><td class=n>10</td>" in text and "some of them on to foreign.test" in text
