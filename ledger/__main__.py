@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 
-from . import book, junit, mailboxes, page, prober, reconcile, settings, summary
+from . import book, junit, mailboxes, page, prober, reconcile, settings, sink, summary
 
 UNIT = "ha-mail-ledger"
 
@@ -64,6 +64,7 @@ def systemctl(*arguments):
 def start(place, _options):
     """Start the prober as a unit of its own, so that it outlives the session that starts it."""
     site = settings.load(place.site)
+    sink.require(site)
     if place.running() or systemctl("is-active", UNIT).returncode == 0:
         raise Refusal(f"A ledger is already running on this host (unit {UNIT}); stop it first.")
     begun = 0
