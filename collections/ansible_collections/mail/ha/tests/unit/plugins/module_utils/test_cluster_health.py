@@ -73,6 +73,33 @@ def test_a_node_in_maintenance_is_not_full_strength_and_can_be_lost():
     assert has(told['problems'], 'seat03, ') and told['holders']['seat03'] in ('mail1', 'mail2')
 
 
+@pytest.mark.parametrize('state', ['maint', 'drain'])
+def test_derived_servers_that_a_loadbalancer_was_told_to_leave_out(reports, state):
+    """By the Runtime API, of one balancer only, and left so; the node itself is in service."""
+    for server in reports['lb1']['haproxy']['servers']:
+        if server['name'] == 'mail3' and server['backend'] in reports['lb1']['haproxy']['services']:
+            server.update(admin=state, status=state.upper(), status_text=state.upper(), usable=False)
+    told = judge(reports)
+    assert told['strength'] == 'degraded'
+    problem, = told['problems']
+    assert problem.startswith('lb1: smtp/mail3, submissions/mail3, submission/mail3, imaps/mail3, pop3s/mail3, sieve/mail3: found set to %s here, '
+                              'expected ready and UP, for mail3 is in service.' % state)
+
+
+def test_what_a_node_in_maintenance_had_said_is_told_once():
+    """The servers that follow its agent, and one that was also set by hand (derived)."""
+    reports = said('mail3_drained')
+    assert not has(judge(reports)['problems'], 'lb')
+    for server in reports['lb1']['haproxy']['servers']:
+        if (server['backend'], server['name']) == ('smtp', 'mail3'):
+            server['admin'] = 'maint'
+    assert not has(judge(reports)['problems'], 'lb')
+    reports['mail3']['maintenance']['old']['state'] = 'ready'
+    problems = judge(reports)['problems']
+    assert has(problems, 'lb1: smtp/mail3: found set to maint here')
+    assert has(problems, 'lb2: smtp/mail3, submissions/mail3, submission/mail3: found DRAIN (agent), for health_postfix/mail3 is set to drain')
+
+
 def test_an_address_held_twice_keeps_every_node():
     told = judge(said('vip1_twice'))
     assert told['strength'] == 'down' and told['can_lose'] == []
