@@ -59,8 +59,11 @@ def _mail_store(found):
 
 def _postfix_queue(found):
     ages = [queue['oldest'] for result in found.values() for queue in result['queues'].values() if queue['oldest'] is not None]
-    return '%d messages, %s' % (
-        sum(result['queued'] for result in found.values()), 'the oldest for %d s' % max(ages) if ages else 'none of them waiting')
+    own = [result['own'] for result in found.values() if result.get('own', {}).get('recipients')]
+    return '%d messages, %s%s' % (
+        sum(result['queued'] for result in found.values()), 'the oldest for %d s' % max(ages) if ages else 'none of them waiting',
+        '; %d recipients of the service wait, the longest for %d s' % (
+            sum(waiting['recipients'] for waiting in own), max(waiting['oldest'] for waiting in own)) if own else '')
 
 
 def _dovecot(found):

@@ -271,6 +271,16 @@ def test_the_screen_of_a_healthy_cluster_counts_what_answered(reports):
     assert evidence['etcd'].endswith('3 of 3 members at work, 1 may fail')
 
 
+def test_derived_the_screen_tells_foreign_mail_that_waits_from_our_own(reports):
+    queue = reports['mail1']['postfix_queue']
+    queue.update(queued=5003, own={'recipients': 3, 'oldest': 95, 'reason': ''})
+    queue['queues']['deferred'].update(messages=5003, oldest=86000)
+    evidence = cluster_evidence.evidence(reports, SITE, judge(reports))
+    assert evidence['postfix_queue'].endswith('5003 messages, the oldest for 86000 s; 3 recipients of the service wait, the longest for 95 s')
+    queue['own'] = {'recipients': 0, 'oldest': None, 'reason': ''}
+    assert cluster_evidence.evidence(reports, SITE, judge(reports))['postfix_queue'].endswith('5003 messages, the oldest for 86000 s')
+
+
 def member(role, peer, **changes):
     """What mail.ha.firewall_info says of a member (derived)."""
     facts = {'platform': 'linux', 'version': '13', 'hostname': 'fw', 'model': '', 'role': role, 'peer': peer, 'in_sync': True, 'sync': 'well',
