@@ -358,5 +358,15 @@ def test_metrics_say_what_is_known_and_nothing_else():
     assert 'ha_mail_store_writable{node="mail1"} 1\n' in text and 'ha_mail_store_writable{node="mail2"}' not in text
 
 
+def test_derived_a_replica_that_is_behind_is_in_the_evidence_and_the_metrics(reports):
+    late = next(host for host in NODES[2:5] if host != leader_of(reports))
+    reports[late]['patroni']['this']['replay_delay'] = 3600.4
+    told = judge(reports)
+    assert cluster_evidence.evidence(reports, SITE, told)['patroni'].endswith('at most 0 bytes and 3600 s behind')
+    text = cluster_metrics.metrics(reports, SITE, told, 1795556351)
+    assert 'ha_mail_database_replay_seconds{node="%s"} 3600.4\n' % late in text
+    assert 'ha_mail_database_replay_seconds{node="%s"}' % leader_of(reports) not in text, 'nothing is to be replayed there'
+
+
 def test_metrics_escape_labels():
     assert cluster_metrics.family('x', 'X.', [({'a': 'b"c\\d\ne'}, True)])[-1] == 'ha_mail_x{a="b\\"c\\\\d\\ne"} 1'
