@@ -95,6 +95,13 @@ def test_held_back_by_the_agent(case, status, admin):
     assert all('look at "systemctl status ha-mail-agent" there (last: ' in sentence for sentence in sentences)
 
 
+def test_derived_held_back_and_down_besides():
+    """It will be missed when it comes up again."""
+    found = servers('mail3_postfix_down')
+    of(found, 'smtp', 'mail3')['admin'] = 'drain'
+    assert haproxy.held_back(found)['mail3'][0].startswith('smtp/mail3: found set to drain here, expected ready and UP')
+
+
 def test_derived_held_back_by_its_weight():
     said = answers('healthy')
     stat = said['show stat'].replace(',UP,1,', ',UP,0,', 1)
