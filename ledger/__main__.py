@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 
-from . import book, junit, mailboxes, page, prober, reconcile, settings, summary
+from . import book, junit, mailboxes, page, prober, reconcile, settings, sink, summary
 
 UNIT = "ha-mail-ledger"
 # Seconds that a prober has to meet the service before its first message.
@@ -63,10 +63,13 @@ def systemctl(*arguments):
     return subprocess.run(["systemctl", *arguments], capture_output=True, text=True, check=False)
 
 
-def be_first(place):
-    """Raise Refusal if a prober is running here."""
+def ready(place):
+    """The site that a prober is to be started for. Raises Refusal if one is running, NotADirectoryError if the sink is not here."""
+    site = settings.load(place.site)
+    sink.require(site)
     if place.running() or systemctl("is-active", UNIT).returncode == 0:
         raise Refusal(f"A ledger is already running on this host (unit {UNIT}); stop it first.")
+    return site
 
 
 def as_unit(place, site, command, *options):
@@ -79,8 +82,7 @@ def as_unit(place, site, command, *options):
 
 def rehearse(place, _options):
     """See that a prober could be started: as its unit it meets the service, and ends. Nothing is sent, and no ledger begun."""
-    site = settings.load(place.site)
-    be_first(place)
+    site = ready(place)
     met = as_unit(place, site, "meet", "--wait", "--pipe", f"--property=RuntimeMaxSec={PATIENCE}")
     if met.returncode != 0:
         raise Refusal("The prober could not begin: " + (met.stderr.strip().rpartition("\n")[2] or f"it has not met the service within {PATIENCE} s"))
@@ -95,8 +97,7 @@ def meet(place, _options):
 
 def start(place, _options):
     """Start the prober as a unit of its own."""
-    site = settings.load(place.site)
-    be_first(place)
+    site = ready(place)
     begun = 0
     if place.ledger.exists():
         records, _torn = place.records()

@@ -4,9 +4,9 @@ Records, by their ``e``; ``t`` is the time in seconds since the epoch:
 
     run      run, resumed                     the prober started
     sending                                   warm-up is over, the first message follows
-    try      n, a, p, port, vip, to, size     attempt a of message n is about to begin
-    end      n, a, outcome, kind, reply, s    how it ended, after s seconds; outcome: accepted, deferred, refused, failed, uncertain
-    seen     n, to, first                     the message was seen in the mailbox of `to`; first: by the first look after a start
+    try      n, a, p, port, vip, to, size     attempt a of message n is about to begin; p: smtp, submission, outbound (plan.DIRECTIONS)
+    end      n, a, outcome, kind, reply, s    how it ended, after s seconds; outcome: see answers.py
+    seen     n, to, first                     the message was seen in the mailbox of `to`, or in the sink; first: by the first look after a start
     push     to                               the IDLE session of `to` was told of something new
     session  to, by, vip, up, kind            a session (by: idle, poll) came up or was found dead, and why
     probe    p, vip, ok, kind, s              one availability probe

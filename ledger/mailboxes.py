@@ -1,10 +1,10 @@
-"""What is in the mailboxes at the end: every folder of every account is asked for this run's messages."""
+"""What is in the mailboxes at the end: every folder of every account, and the sink, are asked for this run's messages."""
 
 import asyncio
 
 import mail_clients
 
-from . import clients, watching
+from . import clients, plan, sink, watching
 
 TRIES = 60
 CHUNK = 500
@@ -44,12 +44,15 @@ async def _numbers(run, session, uids):
 
 
 async def collect(site, run):
-    """{account: [n, n, ...]}: all messages of this run, as often as they are there. Raises MailboxError."""
+    """{address: [n, n, ...]}: all messages of this run, as often as they are there. Raises MailboxError; NotADirectoryError for the sink."""
     context = mail_clients.tls_context(site["ca_file"])
     found = {}
     for user in sorted(site["accounts"]):
         chunks = await visit(site, context, run, user, lambda session, uids: _numbers(run, session, uids))
         found[user] = sorted(number for chunk in chunks for number in chunk)
+    if site["foreign_domain"]:
+        sink.require(site)
+        found[plan.foreign_address(site)] = sink.numbers(site["foreign_maildir"], run)
     return found
 
 
@@ -58,3 +61,5 @@ async def clean(site, run):
     context = mail_clients.tls_context(site["ca_file"])
     for user in sorted(site["accounts"]):
         await visit(site, context, run, user, lambda session, uids: session.expunge(uids))
+    if site["foreign_domain"]:
+        sink.clean(site["foreign_maildir"], run)

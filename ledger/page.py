@@ -3,7 +3,7 @@
 import datetime
 from html import escape
 
-from . import reconcile
+from . import plan, reconcile
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 1100px; padding: 0 1rem; color: #222; background: #fff }
@@ -38,6 +38,17 @@ def table(head, lines):
 
     body = "".join("<tr>" + "".join(cell("td", value) for value in line) + "</tr>" for line in lines)
     return "<table><tr>" + "".join(cell("th", name) for name in head) + f"</tr>{body}</table>"
+
+
+def balance_of(summary):
+    """Lines of the table of messages: all of them, then those of each way."""
+    columns = [summary["messages"], *summary["directions"].values()]
+    meanings = {"sent": "", "accepted": "a server answered 250"} | reconcile.STATES
+    for name, meaning in meanings.items():
+        yield [name.replace("_", " "), *(column[name] for column in columns), meaning]
+    delays = [summary["delivery"], *(way["delivery"] for way in summary["directions"].values())]
+    for name, words in (("p50", "median delay, s"), ("p99", "99 of 100 within, s"), ("max", "longest delay, s")):
+        yield [words, *(delay[name] for delay in delays), "from the 250 to the mailbox"]
 
 
 def rows_of(rows):
@@ -132,22 +143,20 @@ def render(summary):
     notable = summary["notable"][:200]
     blind = [[account, entry["seconds"], clock(entry["begin"]), "noticed" if entry["noticed"] else "not noticed by the end"]
              for account, entry in summary["idle"].items() if entry]
-    delivery = summary["delivery"]
     parts = [
         f"<h1>Loss ledger {escape(summary['name'])}</h1>",
         f'<div class="verdict {"ok" if verdict["ok"] else "broken"}"><p>{"PASSED" if verdict["ok"] else "FAILED"}: {escape(first)}</p>'
         + "".join(f"<p>{escape(sentence)}</p>" for sentence in others) + "</div>",
         f"<p>{clock(summary['begin'])} to {clock(summary['end'])} UTC on {datetime.datetime.fromtimestamp(summary['begin'], datetime.timezone.utc):%d %B %Y}, "
         f"{summary['seconds']:.0f} s, {number(summary['asked']['rate'])} messages a second to {len(summary['asked']['accounts'])} accounts of "
-        f"{escape(summary['asked']['service_name'])} by {escape(', '.join(summary['asked']['vips']))}.</p>",
+        f"{escape(summary['asked']['service_name'])} by {escape(', '.join(summary['asked']['vips']))}"
+        + (f", some of them on to {escape(summary['asked']['foreign_domain'])}" if summary["asked"]["foreign_domain"] else "") + ".</p>",
         "<h2>Time line</h2>", time_line(summary),
         table(["", "time", "what", ""], [[index, clock(fault["time"]), fault["kind"], fault["text"]]
                                          for index, fault in enumerate(summary["faults"], 1)]) if summary["faults"] else "",
         "<h2>Messages</h2>",
-        table(["", "", ""], [["sent", summary["messages"]["sent"], ""], ["accepted", summary["messages"]["accepted"], "a server answered 250"]]
-              + [[name.replace("_", " "), summary["messages"][name], meaning] for name, meaning in reconcile.STATES.items()]),
-        f"<p>From the 250 to the mailbox: median {number(delivery['p50'])} s, p99 {number(delivery['p99'])} s, longest {number(delivery['max'])} s. "
-        f"{number(summary['retried'])} messages needed more than one attempt, "
+        table(["", "all", *plan.DIRECTIONS.values(), ""], balance_of(summary)),
+        f"<p>{number(summary['retried'])} messages needed more than one attempt, "
         f"{number(summary['elsewhere'])} were accepted by another address than the first that was tried.</p>",
         "<h2>Handing mail in</h2>", table(head, rows_of(summary["services"])),
         "<h2>Availability probes</h2>", table(head, rows_of(summary["probes"])),

@@ -10,7 +10,7 @@ import aiosmtplib
 import mail_clients
 
 from . import book as books
-from . import probing, reconcile, sending, watching
+from . import probing, reconcile, sending, sink, watching
 
 # Longer delays of the prober's own loop are written down, so that they are not taken for the service's.
 STALL = 0.1
@@ -75,6 +75,9 @@ class Prober:
             watchers = [watching.Watcher(site, self._run, user, turn, self._context, self._book, clock, self._resumed)
                         for turn, user in enumerate(sorted(site["accounts"]))]
             tasks += [group.create_task(work()) for watcher in watchers for work in (watcher.idle, watcher.poll)]
+            if site["foreign_domain"]:
+                watchers.append(sink.Watcher(site, self._run, self._book, clock, self._resumed))
+                tasks.append(group.create_task(watchers[-1].poll()))
             tasks += [group.create_task(probing.keep_probing(site, self._context, protocol, self._book, clock)) for protocol in probing.PROBES]
             tasks.append(group.create_task(self._feel_stalls()))
             if not self._resumed:  # then the mailboxes are read from their beginnings

@@ -13,22 +13,24 @@ STATES = {
     "late": "accepted and delivered once, but late",
     "uncertain_duplicate": "delivered more than once, after attempts whose answer was lost",
     "uncertain_delivered": "never known to be accepted, and delivered: the answer was lost",
-    "not_accepted": "no server accepted it, and it is in no mailbox",
+    "not_accepted": "no server accepted it, none refused it for good, and it is in no mailbox",
+    "wrongly_refused": "refused with 5xx though it is valid, and never accepted",
     "lost": "accepted and in no mailbox",
     "duplicated": "delivered more often than any lost answer explains",
     "misdelivered": "in a mailbox it was not sent to",
     "unexplained": "refused by every server asked, and delivered all the same",
 }
 # The service has broken its promise.
-BROKEN = ("lost", "duplicated", "misdelivered", "unexplained")
+BROKEN = ("wrongly_refused", "lost", "duplicated", "misdelivered", "unexplained")
 
 
 def messages(records):
-    """{n: {n, p, port, to, size, vip, first_vip, begun, attempts, accepted, uncertain, refused, seen, first}} from the records.
+    """{n: {n, p, port, to, size, vip, first_vip, begun, attempts, accepted, uncertain, denied, refused, seen, first}} from the records.
 
     ``begun`` is the time of the first attempt, ``accepted`` and ``seen`` are times or None, ``vip`` is the address that
-    accepted, or was tried last (``first_vip`` was tried first), ``uncertain`` counts attempts without a known outcome; ``first`` says that it was seen by
-    the first look after a restart, so that it may have been there long before.
+    accepted, or was tried last (``first_vip`` was tried first), ``uncertain`` counts attempts without a known outcome, ``denied``
+    sessions that were turned away with 5xx, after which it is tried again; ``refused`` says that the message itself was, which is final;
+    ``first`` says that it was seen by the first look after a restart, so that it may have been there long before.
     """
     known, open_attempts = {}, set()
     for record in records:
@@ -37,7 +39,7 @@ def messages(records):
             message = known.setdefault(record["n"], {
                 "n": record["n"], "p": record["p"], "port": record["port"], "to": record["to"], "size": record["size"],
                 "first_vip": record["vip"],
-                "begun": record["t"], "attempts": 0, "accepted": None, "uncertain": 0, "refused": False, "seen": None, "first": False})
+                "begun": record["t"], "attempts": 0, "accepted": None, "uncertain": 0, "denied": 0, "refused": False, "seen": None, "first": False})
             message["attempts"] = record["a"]
             message["vip"] = record["vip"]
             open_attempts.add((record["n"], record["a"]))
@@ -48,6 +50,8 @@ def messages(records):
                 message["accepted"] = record["t"]
             elif record["outcome"] == "uncertain":
                 message["uncertain"] += 1
+            elif record["outcome"] == "denied":
+                message["denied"] += 1
             elif record["outcome"] == "refused":
                 message["refused"] = True
         elif kind == "seen" and record["n"] in known:
@@ -81,7 +85,9 @@ def state(message, copies, strangers, late, end):
     if strangers:
         return "misdelivered"
     if not copies:
-        return "lost" if accepted else "not_accepted"
+        if accepted:
+            return "lost"
+        return "wrongly_refused" if message["refused"] or message["denied"] else "not_accepted"
     if not accepted and not message["uncertain"]:
         return "unexplained"
     if copies > accepted + message["uncertain"]:

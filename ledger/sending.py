@@ -5,12 +5,11 @@ import contextlib
 
 import aiosmtplib
 
-from . import clients, plan
-
+from . import answers, clients, plan
 
 
 class Outcome(Exception):
-    """How an attempt ended: accepted, deferred (4xx), refused (5xx), failed (before the end of the data), uncertain (after it)."""
+    """How an attempt ended, see answers.py. ``connected``: the server let us speak, so the next address is not tried at once."""
 
     def __init__(self, outcome, kind="", reply="", connected=True):
         super().__init__(outcome)
@@ -31,9 +30,9 @@ async def attempt(site, context, message, planned, address):
             await client.starttls(server_hostname=site["service_name"])
         stage = "ehlo"
         await client.ehlo()
-        if planned["p"] == "submission":
+        if planned["user"]:
             stage = "login"
-            await client.auth_plain(planned["to"], site["accounts"][planned["to"]])
+            await client.auth_plain(planned["user"], site["accounts"][planned["user"]])
         stage = "mail"
         await client.mail(plan.sender_of(site, planned))
         stage = "rcpt"
@@ -42,12 +41,10 @@ async def attempt(site, context, message, planned, address):
         code, text = await client.data(message, timeout=site["dot_timeout"])
         return Outcome("accepted", "", f"{code} {text}")
     except aiosmtplib.SMTPResponseException as error:
-        kind = f"{stage}: {clients.kind_of(error)}"
-        if error.code >= 500:
-            return Outcome("refused", kind, f"{error.code} {error.message}")
-        return Outcome("deferred" if error.code >= 400 else _broken(stage), kind, f"{error.code} {error.message}", stage not in ("connect", "greeting"))
+        return Outcome(answers.outcome(stage, error.code), f"{stage}: {clients.kind_of(error)}", f"{error.code} {error.message}",
+                       stage not in ("connect", "greeting"))
     except (OSError, aiosmtplib.SMTPException, ValueError) as error:
-        return Outcome(_broken(stage), f"{stage}: {clients.kind_of(error)}", str(error)[:200], stage not in ("connect", "greeting"))
+        return Outcome(answers.outcome(stage), f"{stage}: {clients.kind_of(error)}", str(error)[:200], stage not in ("connect", "greeting"))
     finally:
         if client is not None:
             _leave(client)
@@ -71,11 +68,6 @@ def _leave(client):
     task.add_done_callback(_leaving.discard)
 
 
-def _broken(stage):
-    """What a session that broke in a stage means: within the data nobody but the server knows whether it has the message."""
-    return "uncertain" if stage == "data" else "failed"
-
-
 class Sender:
     """All messages under way."""
 
@@ -84,7 +76,7 @@ class Sender:
 
     def __init__(self, site, run, context, book, clock):
         self._site, self._run, self._context, self._book, self._clock = site, run, context, book, clock
-        self._room = {(service, vip): asyncio.Semaphore(self.AT_ONCE) for service in ("smtp", "submission") for vip in site["vips"]}
+        self._room = {(of_users, vip): asyncio.Semaphore(self.AT_ONCE) for of_users in (False, True) for vip in site["vips"]}
         self.under_way = {}
         self.accepted = set()
 
@@ -102,7 +94,7 @@ class Sender:
         while True:
             vip = site["vips"][(planned["vip"] + tried) % len(site["vips"])]
             tried += 1
-            async with self._room[planned["p"], vip]:
+            async with self._room[planned["user"] is not None, vip]:
                 await self._book.write(e="try", t=self._clock(), n=number, a=tried, vip=vip, p=planned["p"], port=planned["port"],
                                        to=planned["to"], size=len(message))
                 begun = self._clock()

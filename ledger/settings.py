@@ -9,6 +9,12 @@ DEFAULTS = {
     "sizes": [[2000, 70], [10000, 25], [60000, 5]],
     # Half comes from the Internet, half from users: [protocol, port], by turns.
     "services": [["smtp", 25], ["submission", 465], ["smtp", 25], ["submission", 587]],
+    # Where mail to the Internet can be watched: a domain that the service does not serve, and a maildir of the probing host in which mail to
+    # ledger-sink at that domain ends. Null where a site has none: then only mail to its own mailboxes is proved.
+    "foreign_domain": None,
+    "foreign_maildir": None,
+    # Every so many-th message of a user goes there, so that those to mailboxes come about as often with it as without.
+    "foreign_every": 10,
     # Seconds a sender waits for a connection and for each answer. A frozen node answers TCP, so every wait has an end.
     "connect_timeout": 3,
     "answer_timeout": 10,
@@ -69,6 +75,13 @@ def complete(given):
         raise SettingsError("settings: no address to send to")
     if not 0 < site["rate"] <= 200:
         raise SettingsError(f"settings: rate is {site['rate']} messages a second, expected more than 0 and at most 200")
+    domain, maildir = site["foreign_domain"], site["foreign_maildir"]
+    if (domain is None) != (maildir is None):
+        raise SettingsError(f"settings: foreign_domain is {domain!r} and foreign_maildir {maildir!r}, expected both or neither")
+    if domain is not None and domain.lower() in {account.rpartition("@")[2].lower() for account in site["accounts"]}:
+        raise SettingsError(f"settings: foreign_domain is {domain}, a domain of the accounts, expected one that the service does not serve")
+    if not isinstance(site["foreign_every"], int) or site["foreign_every"] < 1:
+        raise SettingsError(f"settings: foreign_every is {site['foreign_every']!r}, expected a whole number of at least 1")
     if sum(share for size, share in site["sizes"]) != 100:
         raise SettingsError("settings: the shares of sizes do not sum up to 100 percent")
     return site

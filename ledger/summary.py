@@ -4,7 +4,7 @@ import collections
 import datetime
 import json
 
-from . import figures, reconcile
+from . import figures, plan, reconcile
 
 
 class EventsError(Exception):
@@ -61,12 +61,19 @@ def rows(records, protocol, name, good, watched):
                                    for vip in sorted({record["vip"] for record in chosen})}}
 
 
+def balance(entries, known):
+    """{"sent", "accepted", one count for each state} of some messages; ``entries`` is {n: what reconcile says}."""
+    counts = collections.Counter(entry["state"] for entry in entries.values())
+    return {"sent": len(entries), "accepted": sum(known[n]["accepted"] is not None for n in entries)} \
+        | {name: counts[name] for name in reconcile.STATES}
+
+
 def summarise(site, records, torn, mailboxes, faults):
     """The whole report as plain data.
 
     :param site: what settings.load gives; passwords are not copied.
     :param records: all records of the ledger. :param torn: lines that were cut off.
-    :param mailboxes: {account: [n, ...]} found at the end. :param faults: what ``events`` gives.
+    :param mailboxes: {account or sink: [n, ...]} found at the end. :param faults: what ``events`` gives.
     """
     watched = spans(records)
     begin, end = (watched[0][0], watched[-1][1]) if watched else (0, 0)
@@ -77,24 +84,28 @@ def summarise(site, records, torn, mailboxes, faults):
     records = [record | {key: tried[record["n"], record["a"]][key] for key in ("p", "port", "vip")} if record["e"] == "end" else record
                for record in records]
     result = reconcile.reconcile(known, mailboxes, site["late"], closed)
-    counts = collections.Counter(entry["state"] for entry in result.values())
     stalls = [record["s"] for record in records if record["e"] == "stall"]
     accepted = [message for message in known.values() if message["accepted"] is not None]
-    delays = [(message["seen"], entry["delay"]) for message, entry in ((known[n], entry) for n, entry in result.items())
-              if entry["delay"] is not None and message["seen"] is not None]
+    delays = {n: entry["delay"] for n, entry in result.items() if entry["delay"] is not None and known[n]["seen"] is not None}
+    directions = {}
+    for p in plan.DIRECTIONS:
+        some = {n: entry for n, entry in result.items() if known[n]["p"] == p}
+        directions[p] = balance(some, known) | {"delivery": figures.percentiles([delays[n] for n in some if n in delays])}
     summary = {
         "name": site["name"],
         "run": next((record["run"] for record in records if record["e"] == "run"), None),
         "begin": begin, "end": end, "closed": closed, "seconds": round(end - begin, 1),
-        "asked": {key: site[key] for key in ("rate", "vips", "service_name", "late", "probe_interval")} | {"accounts": sorted(site["accounts"])},
+        "asked": {key: site[key] for key in ("rate", "vips", "service_name", "late", "foreign_domain", "probe_interval")} | {"accounts": sorted(site["accounts"])},
         "prober": {"starts": [record["t"] for record in records if record["e"] == "run"],
                    "finished": any(record["e"] == "done" for record in records),
                    "torn_lines": torn, "stalls": len(stalls), "longest_stall": max(stalls, default=0)},
-        "messages": {"sent": len(known), "accepted": len(accepted)} | {name: counts[name] for name in reconcile.STATES},
+        "messages": balance(result, known),
+        "directions": directions,
+        "unproved": [p for p, of_way in directions.items() if of_way["sent"] and not of_way["accepted"]],
         "unknown": reconcile.unknown(known, mailboxes),
-        "services": {p: rows(records, p, "end", lambda r: r["outcome"] == "accepted", watched) for p in ("smtp", "submission")},
+        "services": {p: rows(records, p, "end", lambda r: r["outcome"] == "accepted", watched) for p in directions if directions[p]["sent"]},
         "probes": {p: rows(records, p, "probe", lambda r: r["ok"], watched) for p in ("smtp", "submission", "imap")},
-        "delivery": figures.percentiles([seconds for _seen, seconds in delays]),
+        "delivery": figures.percentiles(delays.values()),
         "elsewhere": sum(message["vip"] != message["first_vip"] for message in accepted),
         "retried": sum(message["attempts"] > 1 for message in known.values()),
         "idle": {account: figures.blind(
@@ -105,7 +116,7 @@ def summarise(site, records, torn, mailboxes, faults):
         "faults": faults,
         "notable": [dict(known[n]) | entry | {"meaning": reconcile.STATES[entry["state"]]}
                     for n, entry in sorted(result.items()) if entry["state"] != "once"],
-        "timeline": timeline(records, delays, begin, closed - begin),
+        "timeline": timeline(records, [(known[n]["seen"], seconds) for n, seconds in delays.items()], begin, closed - begin),
     }
     return summary | {"verdict": verdict(summary)}
 
@@ -128,6 +139,17 @@ def timeline(records, delays, begin, seconds):
             "delay": longest}
 
 
+def to_the_internet(summary):
+    """A sentence on what the ledger knows of users' mail to others."""
+    counts = summary["directions"]["outbound"]
+    if not summary["asked"]["foreign_domain"]:
+        return "Mail to the Internet was not tried: the settings name no foreign_domain."
+    if not counts["sent"]:
+        return "Mail to the Internet was not tried: the run was too short."
+    longest = counts["delivery"]["max"]
+    return f"{counts['accepted']} of the accepted were to the Internet" + ("." if longest is None else f"; the slowest came after {longest:.1f} s.")
+
+
 def verdict(summary):
     """{"ok", "sentences"}: what was promised and broken, in words; ok means that no promise was."""
     counts, told = summary["messages"], []
@@ -138,6 +160,8 @@ def verdict(summary):
         told.append(f"{len(summary['unknown'])} messages in the mailboxes are not in the ledger: the ledger is damaged.")
     if not counts["accepted"]:
         told.append("No message was accepted: nothing is proved.")
+    else:
+        told += [f"No message {plan.DIRECTIONS[p]} was accepted: nothing is proved of that way." for p in summary["unproved"]]
     ok = not told
     if ok:
         told.append(f"All {counts['accepted']} messages that were accepted are in their mailboxes, each once"
@@ -145,7 +169,8 @@ def verdict(summary):
     if counts["late"]:
         told.append(f"{counts['late']} came later than {summary['asked']['late']:g} s.")
     if counts["not_accepted"]:
-        told.append(f"{counts['not_accepted']} were accepted by no server, and their senders know it.")
+        told.append(f"{counts['not_accepted']} were accepted by no server, and none refused them for good: their senders know it.")
+    told.append(to_the_internet(summary))
     gaps = [f"{name} {row['longest_gap']['seconds']:.1f} s" for name, row in summary["probes"].items() if row["longest_gap"]]
     told.append(f"Longest time without service: {', '.join(gaps)}.")
     return {"ok": ok, "sentences": told}

@@ -1,8 +1,9 @@
-"""The loss ledger says exactly what was done to mail: dropped, duplicated, held back, and its own prober killed in the middle.
+"""The loss ledger says exactly what was done to mail: dropped, duplicated, held back, refused, and its own prober killed in the middle.
 
 Runs on the control host of a lab (LAB) that is up, with accounts. Slow on purpose: the ledger is the instrument here, not the service.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -17,10 +18,13 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 LAB = os.environ["LAB"]
 MAILSERVERS = ("mail1", "mail2", "mail3")
 ANNA, BEN = "anna@alpha.test", "ben@alpha.test"
+# Where mail to the Internet ends: this address, this maildir of `outside`.
+SINK, MAILDIR = "ledger-sink@foreign.test", "/var/mail/foreign"
+ELSE = f"{MAILDIR}/new/of-another-run"
 # Held mail is late after this many seconds.
 LATE = 20
 # Slowly: what is tested is the ledger, on whatever else the machine does.
-SETTINGS = {"rate": 1, "late": LATE, "probe_interval": {"smtp": 1, "submission": 1, "imap": 4}}
+SETTINGS = {"rate": 1, "late": LATE, "probe_interval": {"smtp": 1, "submission": 1, "imap": 4}, "foreign_every": 2}
 # Resend a message that is in a mailbox by hand, as if a server had delivered it twice.
 RESEND = """
 import json, smtplib, sys
@@ -60,7 +64,7 @@ class Ledger:
         self.dir = f"/var/lib/ha-mail-ledger/{self.name}"
 
     def start(self, **settings):
-        given = {"ledger_accounts": [ANNA, BEN], "ledger_settings": SETTINGS | settings}
+        given = {"ledger_accounts": [ANNA, BEN], "ledger_overrides": SETTINGS | settings}
         return playbook("start", self.name, "-e", json.dumps(given))
 
     def status(self):
@@ -88,7 +92,7 @@ class Ledger:
     def remove(self):
         """Leave nothing behind, whatever the test did: no prober, no mail, no passwords."""
         on("outside", "sh", "-c", "systemctl kill --signal=KILL ha-mail-ledger; cd /opt/ha-mail-ledger &&"
-           f" python3 -m ledger report --patience 0 --dir {self.dir}; rm -rf {self.dir}", check=False)
+           f" python3 -m ledger report --patience 0 --dir {self.dir}; rm -rf {self.dir} {ELSE}", check=False)
 
 
 @pytest.fixture(name="ledger")
@@ -107,6 +111,25 @@ def in_mailbox(user, run_id, number=None):
     """UIDs of a run's messages, or of one of them, as the server's own tool finds them; on the node that holds the seat or any other."""
     query = f"<{run_id}.{'' if number is None else str(number) + '@'}"
     return on("mail1", "doveadm", "search", "-u", user, "mailbox", "*", "header", "Message-ID", query).split("\n")[:-1]
+
+
+def in_sink(run_id, number=None):
+    """Files of a run's messages, or of one of them, in the maildir of the foreign domain."""
+    query = f"^Message-ID: <{run_id}.{'' if number is None else str(number) + '@'}"
+    return on("outside", "sh", "-c", f"cd {MAILDIR} && grep -rl '{query}' new cur || true").split()
+
+
+@contextlib.contextmanager
+def changed(node, name, value):
+    """A parameter of one node's Postfix is another meanwhile."""
+    before = on(node, "postconf", "-h", name).strip()
+    on(node, "postconf", "-e", f"{name}={value}")
+    try:
+        on(node, "postfix", "reload")
+        yield
+    finally:
+        on(node, "postconf", "-e", f"{name}={before}")
+        on(node, "postfix", "reload")
 
 
 def seen_of(ledger, user, count):
@@ -130,6 +153,9 @@ def test_a_rehearsal_sends_nothing_and_tells_what_is_in_the_way(ledger):
 
 
 def test_nothing_done_nothing_found(ledger):
+    # The sink holds mail of another run already.
+    on("outside", "install", "-d", "-o", "mail", "-g", "mail", MAILDIR, f"{MAILDIR}/new")
+    on("outside", "tee", ELSE, input="Message-ID: <00000000.0@ledger.invalid>\n\n")
     ledger.start()
     refused = playbook("start", ledger.name, check=False)
     assert refused.returncode and "A ledger is already running" in refused.stdout + refused.stderr
@@ -139,10 +165,13 @@ def test_nothing_done_nothing_found(ledger):
     playbook("stop", ledger.name)
     _result, report, folder = ledger.report()
     assert report["verdict"]["ok"] and report["messages"]["once"] + report["messages"]["late"] == report["messages"]["sent"] >= 20
+    outbound = report["directions"]["outbound"]
+    assert outbound["once"] + outbound["late"] == outbound["sent"] >= 4 and outbound["delivery"]["count"] == outbound["sent"]
     assert ElementTree.parse(folder / "report.xml").getroot().get("failures") == "0"
     page = (folder / "report.html").read_text()
     assert "PASSED" in page and "http" not in page.replace("http://www.w3.org", "")
-    assert in_mailbox(ANNA, report["run"]) == in_mailbox(BEN, report["run"]) == []
+    assert in_mailbox(ANNA, report["run"]) == in_mailbox(BEN, report["run"]) == in_sink(report["run"]) == []
+    assert in_sink("00000000") == ["new/of-another-run"]
     refused = playbook("stop", ledger.name, check=False)
     assert refused.returncode and "is not running" in refused.stdout + refused.stderr
 
@@ -151,9 +180,15 @@ def test_it_says_exactly_what_was_done(ledger):
     ledger.start()
     ledger.wait_for("seen", 16)
     run_id = ledger.run_id()
+    # Refused: one server takes no message for some seconds, and says so with 5xx.
+    with changed("mail1", "smtpd_data_restrictions", "reject"):
+        deadline = time.monotonic() + 60
+        while not any(record.get("outcome") == "refused" for record in ledger.records()):
+            assert time.monotonic() < deadline
+            time.sleep(1)
     # Held: what Postfix has at that moment and takes until the release stays in its queue.
     held_on = "mail2"
-    on(held_on, "postconf", "-e", "defer_transports=lmtp")
+    on(held_on, "postconf", "-e", "defer_transports=lmtp,smtp")
     try:
         on(held_on, "postfix", "reload")
         time.sleep(LATE / 2)
@@ -161,7 +196,11 @@ def test_it_says_exactly_what_was_done(ledger):
         on(held_on, "sh", "-c", f"sleep {LATE}; postconf -X defer_transports; postfix reload; postqueue -f")
     playbook("stop", ledger.name)
     lost, twice = seen_of(ledger, ANNA, 1)[0], seen_of(ledger, BEN, 1)[0]
+    sink_lost, sink_twice = seen_of(ledger, SINK, 2)
     assert len(in_mailbox(ANNA, run_id, lost)) == len(in_mailbox(BEN, run_id, twice)) == 1
+    [gone], [copied] = in_sink(run_id, sink_lost), in_sink(run_id, sink_twice)
+    on("outside", "rm", f"{MAILDIR}/{gone}")
+    on("outside", "cp", f"{MAILDIR}/{copied}", f"{MAILDIR}/{copied}-again")
     on("mail1", "doveadm", "expunge", "-u", ANNA, "mailbox", "*", "header", "Message-ID", f"<{run_id}.{lost}@")
     on("outside", "python3", "-", ledger.dir, run_id, str(twice), input=RESEND)
     deadline = time.monotonic() + 60
@@ -171,14 +210,18 @@ def test_it_says_exactly_what_was_done(ledger):
     result, report, folder = ledger.report(check=False)
     assert result.returncode != 0, "mail was lost and duplicated, and the playbook passed"
     found = states(report)
-    assert (found.pop(lost), found.pop(twice)) == ("lost", "duplicated")
+    assert (found.pop(lost), found.pop(twice)) == (found.pop(sink_lost), found.pop(sink_twice)) == ("lost", "duplicated")
+    assert [report["directions"]["outbound"][state] for state in ("lost", "duplicated")] == [1, 1]
+    refused = {record["n"] for record in ledger.records() if record.get("outcome") == "refused"}
+    assert refused and {found.pop(number) for number in refused} == {"wrongly_refused"}
     # Late are messages that the node with held mail had accepted, and no others are anything but delivered once.
     assert found and set(found.values()) == {"late"}, found
     held = on(held_on, "sh", "-c", f"journalctl --since -10min -o cat -t postfix/cleanup | grep -oE '<{run_id}.[0-9]+@' | tr -dc '0-9.\\n' || true")
     accepted_there = {int(line.rpartition(".")[2]) for line in held.split()}
     assert set(found) <= accepted_there, (found, accepted_there)
     failures = {case.get("name") for case in ElementTree.parse(folder / "report.xml").getroot() if case.find("failure") is not None}
-    assert failures == {"lost", "duplicated"}
+    assert failures == {"lost", "duplicated", "wrongly_refused"}
+    assert in_sink(run_id) == []
 
 
 def test_a_killed_prober_goes_on_and_forgets_nothing(ledger):
@@ -194,6 +237,8 @@ def test_a_killed_prober_goes_on_and_forgets_nothing(ledger):
     _result, report, _folder = ledger.report()
     assert report["verdict"]["ok"] and len(report["prober"]["starts"]) == 2
     assert report["messages"]["accepted"] == report["messages"]["sent"], "every message of before was carried to its end"
+    outbound = report["directions"]["outbound"]
+    assert outbound["accepted"] == outbound["sent"] >= 5 and outbound["lost"] == 0
     assert set(states(report).values()) <= {"uncertain_duplicate", "late"}, states(report)
     # The time in which nobody looked is nobody's gap.
     assert all(row["longest_gap"]["seconds"] < report["seconds"] / 2 for row in report["probes"].values())

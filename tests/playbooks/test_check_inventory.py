@@ -121,7 +121,8 @@ def test_even_number_of_databases(site):
 
 def test_single_point_is_an_error_or_a_warning(site):
     site.edit("hosts.yml", "hosts: {fw-a1: {}, fw-a2: {}}", "hosts: {fw-a1: {}}")
-    line = "        fw-a2: {ansible_host: 198.51.100.6, mail_firewall_addresses: {wan: 192.0.2.4, service: 203.0.113.6, sync: 10.255.255.2}}\n"
+    line = ("        fw-a2: {ansible_host: 198.51.100.6, "
+            "mail_firewall_addresses: {wan: 192.0.2.4, service: 203.0.113.6, sync: 10.255.255.2}, mail_rack: r2}\n")
     site.edit("hosts.yml", line, "")
     sentence = "group firewalls: fw-a1 is alone in it, expected at least two hosts, so that one can fail;"
     run = site.check()

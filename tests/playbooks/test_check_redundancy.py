@@ -36,10 +36,12 @@ def fixture_check(tmp_path):
     return run
 
 
-@pytest.mark.parametrize("inventory", ["lab", "example"])
-def test_inventories_of_the_repository_are_redundant(check, inventory):
+@pytest.mark.parametrize("inventory, racks", [("lab", ["rack1", "rack2", "rack3"]), ("example", ["r1", "r2", "r3"])])
+def test_inventories_of_the_repository_are_redundant(check, inventory, racks):
+    """By any host and by any rack; that the site may go is accepted."""
     run = check(inventory=inventory)
     assert run.returncode == 0, run.stdout
+    assert all(f"rack {rack} " in run.stdout for rack in racks) and "mail_rack: " not in run.stdout
     assert "Every service survives the loss of any one part, or the inventory accepts that it does not." in run.stdout
 
 
@@ -67,6 +69,14 @@ def test_json_and_picture_on_request_and_no_other_format(check, tmp_path):
     run = check("-e", "check_redundancy_format=xml")
     assert run.returncode == 2
     assert "check_redundancy_format: found 'xml', expected text or json; give one of them." in run.stdout
+
+
+def test_two_mailservers_in_one_rack_fail(check, tmp_path):
+    moved = tmp_path / "moved.yml"
+    moved.write_text("all:\n  hosts:\n    mail2: {mail_rack: rack1}\n", encoding="utf-8")
+    run = check("-i", moved)
+    assert run.returncode == 2
+    assert "rack1 (rack): smtp, imap and accounts lost with it" in run.stdout and "mail_accepted_single_points: [rack1]" in run.stdout
 
 
 def test_racks_are_no_mistake_of_an_inventory(check, tmp_path):

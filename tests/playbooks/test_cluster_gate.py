@@ -59,8 +59,9 @@ def fixture_play(tmp_path):
             "cluster_gate_nodes": nodes, "cluster_gate_addresses": [], "cluster_gate_near": [], "cluster_gate_seats": {},
             "cluster_gate_commands": [{"name": "clock", "argv": list(command)}], "cluster_gate_members": [],
             "cluster_gate_patroni_url": "https://127.0.0.1:1", "cluster_gate_etcd_urls": dict.fromkeys(hosts, "https://127.0.0.1:1"),
-            "cluster_gate_mail_store_engine": "mounted", "cluster_gate_mail_store_path": "/nowhere", "cluster_gate_mail_store_volume": {},
-            "cluster_gate_delivery_socket": "/nowhere/lmtp", "cluster_gate_endpoints": [], "cluster_gate_ca_file": "",
+            "cluster_gate_mail_store_engine": "mounted", "cluster_gate_mail_store_path": "/nowhere", "cluster_gate_mail_store_source": "",
+            "cluster_gate_mail_store_volume": {},
+            "cluster_gate_delivery_socket": "/nowhere/lmtp", "cluster_gate_domains": [], "cluster_gate_endpoints": [], "cluster_gate_ca_file": "",
         }
         inventory = {"all": {"vars": inputs, "children": {"nodes": {"hosts": hosts}}}}
         (tmp_path / "hosts.yml").write_text(yaml.safe_dump(inventory, sort_keys=False), encoding="utf-8")

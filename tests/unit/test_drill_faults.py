@@ -30,10 +30,12 @@ def test_a_fault_says_where_and_how_it_is_mended(path):
     assert set(fault) - optional == {"__drill_where", "__drill_break", "__drill_mend"}
     assert ("__drill_prepare" in fault) == ("__drill_restore" in fault), "what is prepared is undone"
     assert fault["__drill_where"] in ("firewall", "loadbalancer", "mailserver", "database")
+    # Both members know the connections, so they go on.
+    assert fault.get("__drill_sessions_live", False) == (fault["__drill_where"] == "firewall")
     assert all(isinstance(fault[key], str) for key in COMMANDS if key in fault), "on and off need quotes"
-    means = re.sub(r"^isolate .*", "isolate", fault["__drill_break"])
-    if means in MENDS:
-        assert fault["__drill_mend"] == MENDS[means]
+    act = re.sub("^isolate .*", "isolate", fault["__drill_break"])
+    if act in MENDS:
+        assert fault["__drill_mend"] == MENDS[act]
     assert path.read_text(encoding="utf-8").startswith("# "), "it does not say what it stands for"
 
 

@@ -47,11 +47,26 @@ def state(records, *mailbox, ben=()):
     (attempt(0, 1, "uncertain"), [], "not_accepted"),
     # so does an attempt in whose middle the prober died
     (attempt(0, 1, None) + attempt(0, 2) + seen(0), [0, 0], "uncertain_duplicate"),
-    (attempt(0, 1, "refused"), [], "not_accepted"),
+    (attempt(0, 1, "deferred"), [], "not_accepted"),
+    (attempt(0, 1, "failed"), [], "not_accepted"),
+    # 5xx for a valid message is a broken promise, unless a later attempt succeeds
+    (attempt(0, 1, "refused"), [], "wrongly_refused"),
+    (attempt(0, 1, "denied"), [], "wrongly_refused"),
+    (attempt(0, 1, "denied") + attempt(0, 2, "deferred"), [], "wrongly_refused"),
+    (attempt(0, 1, "denied") + attempt(0, 2) + seen(0), [0], "once"),
+    (attempt(0, 1, "denied") + attempt(0, 2), [], "lost"),
+    (attempt(0, 1, "denied"), [0], "unexplained"),
+    (attempt(0, 1, "uncertain") + attempt(0, 2, "refused"), [0], "uncertain_delivered"),
     (attempt(0, 1, "refused"), [0], "unexplained"),
 ])
 def test_state(records, mailbox, expected):
     assert state(records, *mailbox) == expected
+
+
+def test_a_denied_session_leaves_the_message_open():
+    """A prober that was killed goes on with what is neither accepted nor refused."""
+    assert not reconcile.messages(attempt(0, 1, "denied"))[0]["refused"]
+    assert reconcile.messages(attempt(0, 1, "refused"))[0]["refused"]
 
 
 def test_a_message_in_the_wrong_mailbox():

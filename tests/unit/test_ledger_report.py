@@ -81,6 +81,80 @@ def test_a_mailbox_that_differs(change, state, words):
     assert "FAILED: 1 of 102" in page.render(report)
 
 
+def test_a_message_that_was_refused_for_good():
+    """Derived: the healthy run, in which a server refused message 0 instead of accepting it."""
+    records = [record | {"outcome": "refused", "kind": "rcpt: 550"} if record["e"] == "end" and record["n"] == 0 else record for record in RECORDS]
+    found = {account: [number for number in numbers if number] for account, numbers in mailboxes().items()}
+    report = summarise(found, records)
+    assert not report["verdict"]["ok"]
+    assert report["verdict"]["sentences"][0] == "1 of 102 messages: refused with 5xx though it is valid, and never accepted."
+    assert [case.get("name") for case in ElementTree.fromstring(junit.render(report)) if case.find("failure") is not None] == ["wrongly_refused"]
+    assert "wrongly refused" in page.render(report) and report["services"]["smtp"]["errors"] == {"rcpt: 550": 1}
+
+
+SINK = "ledger-sink@foreign.test"
+OUTBOUND_SITE = SITE | {"foreign_domain": "foreign.test", "foreign_maildir": "/var/mail/foreign"}
+
+
+def outbound(*changes):
+    """Derived: the healthy run, in which every fifth message of users went to the Internet; ``changes`` to what was in the sink."""
+    chosen = [number for number, message in reconcile.messages(RECORDS).items() if message["p"] == "submission"][::5]
+    addressed = {"try": {"p": "outbound", "to": SINK}, "seen": {"to": SINK}}
+    records = [record | addressed.get(record["e"], {}) if record.get("n") in chosen else record for record in RECORDS]
+    found = {account: [number for number in numbers if number not in chosen] for account, numbers in mailboxes().items()} | {SINK: list(chosen)}
+    for change in changes:
+        change(found, chosen)
+    return summary.summarise(OUTBOUND_SITE, records, TORN, found, FAULTS)
+
+
+def test_mail_to_the_internet_is_a_way_of_its_own():
+    report = outbound()
+    assert report["verdict"]["ok"], report["verdict"]
+    assert {name: row["count"] for name, row in report["services"].items()} == {"smtp": 52, "submission": 40, "outbound": 10}
+    ways = report["directions"]
+    assert {p: (of["sent"], of["accepted"], of["once"], of["delivery"]["count"]) for p, of in ways.items()} \
+        == {"smtp": (52, 52, 52, 52), "submission": (40, 40, 40, 40), "outbound": (10, 10, 10, 10)}
+    slowest = ways["outbound"]["delivery"]["max"]
+    assert f"10 of the accepted were to the Internet; the slowest came after {slowest:.1f} s." in report["verdict"]["sentences"]
+    text = page.render(report)
+    assert "<th>all</th><th>from the Internet</th><th>from user to user</th><th>to the Internet</th>" in text
+    assert "<td>sent</td><td class=n>102</td><td class=n>52</td><td class=n>40</td><td class=n>10</td>" in text and "some of them on to foreign.test" in text
+    assert SINK not in report["idle"] and set(report["probes"]) == {"smtp", "submission", "imap"}
+
+
+@pytest.mark.parametrize("change, state", [
+    (lambda found, chosen: found[SINK].remove(chosen[3]), "lost"),
+    (lambda found, chosen: found[SINK].append(chosen[3]), "duplicated"),
+    (lambda found, chosen: found["ben@alpha.test"].append(chosen[3]), "misdelivered"),
+])
+def test_a_sink_that_differs(change, state):
+    report = outbound(change)
+    assert not report["verdict"]["ok"] and report["verdict"]["sentences"][0].startswith("1 of 102 messages: ")
+    assert [(item["to"], item["state"]) for item in report["notable"]] == [(SINK, state)]
+    assert {p: of[state] for p, of in report["directions"].items()} == {"smtp": 0, "submission": 0, "outbound": 1}
+    case = next(case for case in ElementTree.fromstring(junit.render(report)) if case.find("failure") is not None)
+    assert case.get("name") == state and f"to the Internet to {SINK}" in case.find("failure").text
+
+
+def test_that_mail_to_the_internet_was_not_tried_is_said():
+    assert "Mail to the Internet was not tried: the settings name no foreign_domain." in summarise(mailboxes())["verdict"]["sentences"]
+    short = summary.summarise(OUTBOUND_SITE, RECORDS, TORN, mailboxes() | {SINK: []}, FAULTS)
+    assert short["verdict"]["ok"] and "Mail to the Internet was not tried: the run was too short." in short["verdict"]["sentences"]
+
+
+def test_a_way_by_which_nothing_was_accepted_proves_nothing():
+    """Derived: the healthy run, in which no message of users was accepted for the 34 s it lasted."""
+    of_users = {number for number, message in reconcile.messages(RECORDS).items() if message["p"] == "submission"}
+    records = [record | {"outcome": "deferred", "kind": "rcpt: 450"} if record["e"] == "end" and record["n"] in of_users else record
+               for record in RECORDS if not (record["e"] == "seen" and record["n"] in of_users)]
+    found = {account: [number for number in numbers if number not in of_users] for account, numbers in mailboxes().items()}
+    report = summarise(found, records)
+    assert report["verdict"]["sentences"][0] == "No message from user to user was accepted: nothing is proved of that way."
+    assert not report["verdict"]["ok"] and report["messages"]["not_accepted"] == 50
+    case = next(case for case in ElementTree.fromstring(junit.render(report)) if case.find("failure") is not None)
+    assert (case.get("name"), case.find("failure").text) == ("something_accepted", "no message from user to user was accepted")
+
+
 def test_a_message_nobody_sent_and_a_run_without_mail():
     assert "the ledger is damaged" in summarise(mailboxes() | {"anna@alpha.test": mailboxes()["anna@alpha.test"] + [5000]})["verdict"]["sentences"][0]
     nothing = summarise({account: [] for account in ACCOUNTS}, [record for record in RECORDS if record["e"] not in ("end", "seen")])

@@ -59,8 +59,11 @@ def _mail_store(found):
 
 def _postfix_queue(found):
     ages = [queue['oldest'] for result in found.values() for queue in result['queues'].values() if queue['oldest'] is not None]
-    return '%d messages, %s' % (
-        sum(result['queued'] for result in found.values()), 'the oldest for %d s' % max(ages) if ages else 'none of them waiting')
+    own = [result['own'] for result in found.values() if result.get('own', {}).get('recipients')]
+    return '%d messages, %s%s' % (
+        sum(result['queued'] for result in found.values()), 'the oldest for %d s' % max(ages) if ages else 'none of them waiting',
+        '; %d recipients of the service wait, the longest for %d s' % (
+            sum(waiting['recipients'] for waiting in own), max(waiting['oldest'] for waiting in own)) if own else '')
 
 
 def _dovecot(found):
@@ -72,9 +75,10 @@ def _patroni(found):
     leaders = list(dict.fromkeys(result['leader'] or 'none' for result in found.values()))
     members = {member['name']: member for result in found.values() for member in result['members']}
     lags = [member['lag'] for member in members.values() if member['lag'] is not None]
-    return 'leader %s; %d of %d members at work, synchronous %s, at most %d bytes behind' % (
+    delays = [result['this']['replay_delay'] for result in found.values() if result['this']['replay_delay'] is not None]
+    return 'leader %s; %d of %d members at work, synchronous %s, at most %d bytes and %.0f s behind' % (
         ' or '.join(leaders), sum(member['state'] in ('running', 'streaming') for member in members.values()), len(members),
-        ', '.join(sorted(name for name, member in members.items() if member['synchronous'])) or 'none', max(lags, default=0))
+        ', '.join(sorted(name for name, member in members.items() if member['synchronous'])) or 'none', max(lags, default=0), max(delays, default=0))
 
 
 def _etcd(found):

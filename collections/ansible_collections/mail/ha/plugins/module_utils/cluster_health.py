@@ -15,7 +15,7 @@ ask, are problems. A module says what is wrong from where it runs; what only sho
 
 from __future__ import annotations
 
-from ansible_collections.mail.ha.plugins.module_utils import cluster_spare, dovecot, firewall_pair, vrrp
+from ansible_collections.mail.ha.plugins.module_utils import cluster_spare, dovecot, firewall_pair, haproxy, vrrp
 
 # For each check the value that its module returns only when it could ask.
 ANSWERS = {
@@ -101,10 +101,12 @@ def _side_by_side(answers, expected):
             moved.setdefault((holder, entry['holders'][0]), []).append(entry['name'])
     told += ['%s: held by %s, expected %s, which is preferred. Addresses go back by themselves when that one is well; look at '
              '"journalctl -u keepalived" there.' % (', '.join(names), holder, preferred) for (holder, preferred), names in moved.items()]
-    for host, found in sorted(by_check(answers, 'maintenance').items()):
-        if found['old']['state'] != 'ready':
-            told.append('%s is in maintenance: its state is %s, expected ready. End it with "/usr/local/lib/ha-mail/maintenance exit" there.'
-                        % (host, found['old']['state']))
+    states = {host: found['old']['state'] for host, found in sorted(by_check(answers, 'maintenance').items())}
+    told += ['%s is in maintenance: its state is %s, expected ready. End it with "/usr/local/lib/ha-mail/maintenance exit" there.' % (host, state)
+             for host, state in states.items() if state != 'ready']
+    # Of a node in maintenance that is told already. What somebody has set besides is told when it ends.
+    told += ['%s: %s' % (balancer, sentence) for balancer, found in sorted(by_check(answers, 'haproxy').items())
+             for name, sentences in haproxy.held_back(found['servers']).items() if states.get(name) == 'ready' for sentence in sentences]
     told += cluster_spare.leader_doubts(answers, expected)
     told += _firewalls(by_check(answers, 'firewall'), expected)
     return told + dovecot.verdict(by_check(answers, 'dovecot')), addresses['holders']

@@ -69,6 +69,8 @@ def metrics(answers, expected, verdict, now):
     lines += family('database_leader', 'Whether the database says of itself that it takes writes.',
                     _of_nodes(answers, 'patroni', lambda found: found['this']['primary']))
     lines += family('database_lag_bytes', 'How far the database is behind the leader.', [({'node': name}, member['lag']) for name, member in members.items()])
+    lines += family('database_replay_seconds', 'How old the last change is that the replica replayed; 0 where it replayed all that it received.',
+                    _of_nodes(answers, 'patroni', lambda found: found['this']['replay_delay']))
     lines += family('etcd_members_healthy', 'Members of etcd at work, as seen by the node.', _of_nodes(answers, 'etcd', lambda found: found['healthy']))
     lines += family('certificate_days_left', 'Days until the certificate that is served ends.', [
         ({'node': host, 'endpoint': entry['name'], 'port': entry['port']}, entry.get('days_left'))

@@ -31,6 +31,7 @@ LATE_ANSWER = 1.0
 _VRRP = re.compile(r'vrrp-notify\[\d+\]: (\S+) (MASTER|BACKUP|FAULT|STOP) priority (\d+) at ([\d.]+)$')
 # HAProxy says it twice, on stderr with a level in brackets, and a backend that follows another one's checks says so ("via").
 _HAPROXY = re.compile(r'haproxy\[\d+\]: Server (\S+) is (UP|DOWN)(?! via)')
+_FIREWALL = re.compile(r'ha-mail-firewall(?:\[\d+\])?: this member is (\w+)$')
 _PATRONI = re.compile(r'patroni\[\d+\]: INFO: (promoted self to leader.*|[Dd]emot\w+ self.*|no action\. .*not healthy.*)$')
 # Of the events made of these: somebody has something that he did not have.
 _TAKEN = re.compile(r' MASTER$|promoted self to leader')
@@ -40,7 +41,7 @@ _STAMP = re.compile(r'^(\d+\.\d+) (\S+) ')
 def journal_events(text):
     """Events from ``journalctl -o short-unix`` of any node: addresses that move, servers that balancers give up or take back, leaders.
 
-    :returns: events in order, of kind ``takeover`` (VRRP and Patroni) or ``detection`` (HAProxy); other lines are passed over
+    :returns: events in order, of kind ``takeover`` (VRRP, firewalls and Patroni) or ``detection`` (HAProxy); other lines are passed over
     """
     found = []
     for line in text.splitlines():
@@ -48,7 +49,7 @@ def journal_events(text):
         if not stamp:
             continue
         time, host = float(stamp[1]), stamp[2]
-        vrrp, haproxy, patroni = _VRRP.search(line), _HAPROXY.search(line), _PATRONI.search(line)
+        vrrp, haproxy, patroni, firewall = _VRRP.search(line), _HAPROXY.search(line), _PATRONI.search(line), _FIREWALL.search(line)
         if vrrp:
             # Its own time is that of the transition; the journal's is when the line arrived.
             found.append({'time': float(vrrp[4]), 'kind': 'takeover', 'text': f'{host}: {vrrp[1]} {vrrp[2]}'})
@@ -56,6 +57,8 @@ def journal_events(text):
             found.append({'time': time, 'kind': 'detection', 'text': f'{host}: {haproxy[1]} {haproxy[2]}'})
         elif patroni:
             found.append({'time': time, 'kind': 'takeover', 'text': f'{host}: {patroni[1]}'})
+        elif firewall:
+            found.append({'time': time, 'kind': 'takeover', 'text': f'{host}: firewall {firewall[1]}'})
     return sorted(found, key=lambda event: event['time'])
 
 

@@ -140,6 +140,37 @@ def problems(found):
     return result
 
 
+def held_back(found):
+    """Servers that get no new sessions because somebody said so, and not because a check failed.
+
+    What was set on the server itself came by the Runtime API, and stays until it is taken back there. What was set on the server that it
+    tracks came from the agent of the node, as a rule: it says each second whether the node is in maintenance.
+
+    :param found: list of server.
+    :returns: {name of the server: [sentence]}, which are true of a server whose node is in service.
+    """
+    services, by_name, told = service_backends(found), {'%(backend)s/%(name)s' % entry: entry for entry in found}, {}
+    for entry in found:
+        source = by_name.get(entry['tracks'])
+        if entry['backend'] not in services or entry['admin'] == 'ready' and (entry['usable'] or entry['status'] in ('DOWN', 'NOLB')):
+            continue
+        if entry['admin'] != 'ready':
+            why = 'set to %s here' % entry['admin'], (
+                'Set them to ready with mail.ha.haproxy_server, or each with "echo set server BACKEND/SERVER state ready | socat - %s".' % SOCKET)
+        elif source and source['admin'] != 'ready':
+            why = '%s, for %s is set to %s' % (entry['status_text'], entry['tracks'], source['admin']), (
+                'The agent of the node takes that back each second; look at "systemctl status ha-mail-agent" there (last: %s).' % source['reason'])
+        else:
+            why = '%s with a weight of 0' % entry['status_text'], (
+                'Set it with "echo set server BACKEND/SERVER weight 100%% | socat - %s", each.' % SOCKET)
+        told.setdefault(entry['name'], {}).setdefault(why, []).append('%(backend)s/%(name)s' % entry)
+    return {
+        name: ['%s: found %s, expected ready and UP, for %s is in service. New sessions do not go there. %s' % (', '.join(servers), state, name, remedy)
+               for (state, remedy), servers in ways.items()]
+        for name, ways in told.items()
+    }
+
+
 def select(found, names, backends):
     """Return the servers that are meant, in the order of the configuration.
 

@@ -24,9 +24,23 @@ def mount(mountinfo, path):
         place, words = left.split(' '), right.split(' ')
         if len(place) > 5 and len(words) > 1 and place[4] == path:
             options = place[5].split(',')
+            source = re.sub(r'\\([0-7]{3})', lambda escaped: chr(int(escaped.group(1), 8)), words[1])  # a blank is written as \040
             # The last one covers those before it.
-            found = {'type': words[0], 'source': words[1], 'options': options, 'read_only': 'ro' in options}
+            found = {'type': words[0], 'source': source, 'options': options, 'read_only': 'ro' in options}
     return found
+
+
+def foreign(found, path, sources):
+    """Something else than the store is mounted -> [sentence]. Nothing about a mount that is missing, for the probe tells of it.
+
+    :param found: mount, or None.
+    :param sources: what may be mounted at ``path``, as the table of mounts shows it (list of str); empty when that is not known.
+    """
+    # GlusterFS that was mounted by hand shows a slash before the name of the volume.
+    if found is None or not sources or {found['source'], found['source'].replace(':/', ':', 1)} & set(sources):
+        return []
+    return ['%s is mounted from %s (%s), expected %s. Mail that is written there now is missed later: take this node out of service, unmount that, and '
+            'mount the store.' % (path, found['source'], found['type'], ' or '.join(sources))]
 
 
 def write(code, out):

@@ -31,16 +31,21 @@ def _seconds_since(text, now):
     return max(0.0, round(now - datetime.datetime.fromisoformat(text).timestamp(), 3))
 
 
-def _delay(xlog, now):
-    """Seconds by which a replica's view of the data is behind. Where it replayed all that it received it is not behind at all,
-    however long ago the last commit was."""
-    if xlog.get('received_location') is not None and xlog['received_location'] == xlog.get('replayed_location'):
+def _delay(xlog, now, earlier):
+    """Seconds by which a replica's view of the data is behind, from the time of the last commit that it replayed. On an idle primary that
+    time is long ago on every replica: one that replayed all that it received is not behind at all. Nor is one that by now replayed
+    what it had received ``earlier``: it was seen while something arrived, after a long silence perhaps."""
+    received = [seen['received_location'] for seen in (earlier, xlog) if seen.get('received_location') is not None]
+    replayed = xlog.get('replayed_location')
+    if not received or replayed is None:
+        return None
+    if replayed >= min(received):
         return 0.0
     return _seconds_since(xlog['replayed_timestamp'], now) if xlog.get('replayed_timestamp') else None
 
 
-def node(answer, now):
-    """``GET /patroni`` -> node. ``now`` is the present time in seconds since the epoch."""
+def node(answer, now, earlier=None):
+    """``GET /patroni`` -> node. ``now`` is the present time in seconds since the epoch, ``earlier`` the answer of a second or so before."""
     xlog = answer.get('xlog', {})
     primary = answer.get('role') in ('primary', 'master')
     seen = answer.get('dcs_last_seen')
@@ -49,7 +54,7 @@ def node(answer, now):
         'state': answer.get('state', 'unknown'),
         'primary': primary,
         'timeline': answer.get('timeline'),
-        'replay_delay': None if primary else _delay(xlog, now),
+        'replay_delay': None if primary else _delay(xlog, now, (earlier or {}).get('xlog', {})),
         'replay_paused': bool(xlog.get('paused')),
         'failsafe': bool(answer.get('failsafe_mode_is_active')),
         'dcs_age': max(0.0, round(now - seen, 3)) if seen else None,
@@ -87,13 +92,14 @@ def report(cluster, this):
     }
 
 
-def verdict(found, expected_members, max_lag_bytes=1048576, max_dcs_age=20):
+def verdict(found, expected_members, max_lag_bytes=1048576, max_dcs_age=20, max_lag_seconds=60):
     """What keeps the database cluster from being at full strength, one sentence each; the empty list means all is well.
 
     :param found: report.
     :param expected_members: names of all members that the cluster should have (list of str).
     :param max_lag_bytes: most that a replica may be behind (int).
     :param max_dcs_age: most seconds that may have passed since the member last reached etcd (float).
+    :param max_lag_seconds: most seconds that the member asked may be behind in replaying what it received (float).
     """
     told = []
     members = {member['name']: member for member in found['members']}
@@ -114,7 +120,7 @@ def verdict(found, expected_members, max_lag_bytes=1048576, max_dcs_age=20):
         told.append('no member is a streaming synchronous standby, expected at least one: what is committed now is on the leader alone.')
     if found['paused']:
         told.append('the cluster is paused: no member takes over when the leader is lost. End it with "patronictl resume".')
-    return told + _node_problems(found['this'], max_dcs_age)
+    return told + _node_problems(found['this'], max_dcs_age, max_lag_seconds)
 
 
 def _replica_problems(member, leader, max_lag_bytes):
@@ -132,7 +138,7 @@ def _replica_problems(member, leader, max_lag_bytes):
     return told
 
 
-def _node_problems(this, max_dcs_age):
+def _node_problems(this, max_dcs_age, max_lag_seconds):
     told = []
     if this['failsafe']:
         told.append('%s says that failsafe mode is active: the leader goes on without etcd, and nobody can take over from it. '
@@ -142,6 +148,9 @@ def _node_problems(this, max_dcs_age):
                     % (this['name'], 'never' if this['dcs_age'] is None else '%.0f s ago' % this['dcs_age'], max_dcs_age))
     if this['replay_paused']:
         told.append('%s does not replay what it receives (pg_wal_replay_pause), expected it to.' % this['name'])
+    elif this['replay_delay'] is not None and this['replay_delay'] > max_lag_seconds:
+        told.append('%s has not replayed all that it received, and the last change it shows is %.0f s old, expected at most %g s. Look at "journalctl -u '
+                    'patroni" there, and in pg_stat_activity for a query that holds it up.' % (this['name'], this['replay_delay'], max_lag_seconds))
     return told
 
 

@@ -141,7 +141,8 @@ servers:
 problems:
   description:
     - One sentence for each service without a usable server, and for each server that is down; empty when all is well.
-    - A server that is drained or in maintenance was asked to be, and is no problem as long as another one is left.
+    - A server that is drained or in maintenance was asked to be, and is no problem as long as another one is left. Whether it should be, with its node
+      in service, is judged by M(mail.ha.cluster_health_info).
   returned: always
   type: list
   elements: str

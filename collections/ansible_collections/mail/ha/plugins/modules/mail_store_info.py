@@ -11,8 +11,8 @@ module: mail_store_info
 short_description: State of the mail store as one mailserver sees it
 version_added: 0.2.0
 description:
-  - Lets C(mail-store-probe) write to the store, looks what is mounted there, and asks GlusterFS for peers, bricks and heals where it is
-    the engine.
+  - Lets C(mail-store-probe) write to the store, compares what is mounted there with what should be, and asks GlusterFS for peers, bricks
+    and heals where it is the engine.
   - A store that is broken is reported in RV(problems), not as a failure.
 options:
   engine:
@@ -28,6 +28,13 @@ options:
     description: The probe of role C(mail_store). It knows which types of file system are right, and the deadline of a write.
     type: path
     default: /usr/local/lib/ha-mail/mail-store-probe
+  source:
+    description:
+      - What should be mounted at O(path) with O(engine=mounted), as C(findmnt --nofsroot --output SOURCE) shows it on the node.
+      - When empty, any file system of a right type will do. With O(engine=glusterfs) it is O(volume), from any of O(volume.members).
+    type: str
+    default: ''
+    version_added: 0.8.0
   volume:
     description: The GlusterFS volume; needed with O(engine=glusterfs).
     type: dict
@@ -90,11 +97,12 @@ EXAMPLES = r'''
   retries: 30
   delay: 2
 
-- name: Prove that this node can store mail
+- name: Prove that this node can store mail, and that it goes where it should
   mail.ha.mail_store_info:
     engine: mounted
+    source: nfs.example.org:/export/mail
   register: store
-  failed_when: not store.writable
+  failed_when: store.problems | length > 0
 '''
 
 RETURN = r'''
@@ -167,6 +175,11 @@ def examine(parameters, run, mountinfo):
         'mount': mail_store.mount(mountinfo, parameters['path']),
     }
     if parameters['engine'] == 'glusterfs':
+        sources = ['%s:%s' % (member, parameters['volume']['name']) for member in parameters['volume']['members']]
+    else:
+        sources = [parameters['source']] if parameters['source'] else []
+    answer['problems'] += mail_store.foreign(answer['mount'], parameters['path'], sources)
+    if parameters['engine'] == 'glusterfs':
         state = gluster.state(parameters['volume'], run_bounded)
         answer.update({name: state[name] for name in FROM_GLUSTER})
         answer['problems'] += state['problems']
@@ -180,6 +193,7 @@ def main():
             'engine': {'type': 'str', 'choices': ['glusterfs', 'mounted'], 'required': True},
             'path': {'type': 'path', 'default': '/srv/mail'},
             'probe': {'type': 'path', 'default': '/usr/local/lib/ha-mail/mail-store-probe'},
+            'source': {'type': 'str', 'default': ''},
             'volume': {'type': 'dict', 'options': {
                 'name': {'type': 'str', 'required': True},
                 'address': {'type': 'str', 'required': True},

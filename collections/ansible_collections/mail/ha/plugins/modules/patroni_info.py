@@ -28,6 +28,14 @@ options:
     description: Most that a replica may be behind, in bytes.
     type: int
     default: 1048576
+  max_lag_seconds:
+    description:
+      - Most seconds that this member may be behind in replaying what it received, as a replica; Patroni's bytes count only what did not arrive.
+      - Twice the 30 s for which PostgreSQL itself lets a query hold up the replay (C(max_standby_streaming_delay)); otherwise it takes milliseconds.
+      - One that seems to be further behind is asked again a second later. It is not, if by then it has replayed what it had received at first.
+    type: float
+    default: 60
+    version_added: 0.8.0
   max_dcs_age:
     description: Most seconds that may have passed since this member last reached etcd.
     type: float
@@ -96,7 +104,8 @@ scheduled_switchover:
 members:
   description:
     - The members, by name. RV(ignore:lag) is in bytes and none when it is unknown.
-    - RV(ignore:replay_delay) is in seconds and known only of the member that was asked, and only when it is a replica.
+    - RV(ignore:replay_delay) is the age of the last change replayed, in seconds, and 0 when all that was received is replayed. It is known only of the
+      member that was asked, and only when it is a replica.
   returned: when Patroni answered
   type: list
   elements: dict
@@ -136,6 +145,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import open_url
 from ansible_collections.mail.ha.plugins.module_utils import patroni
 
+AGAIN = 1  # seconds until a replica that seems to be behind is asked again
+
 
 def fetch(url, ca_file, timeout):
     """The JSON object at ``url``. Patroni answers 503 when PostgreSQL does not run, with the same kind of body."""
@@ -146,15 +157,20 @@ def fetch(url, ca_file, timeout):
     return json.loads(answer)
 
 
-def examine(parameters, ask, now):
+def examine(parameters, ask, now, pause=time.sleep):
     """The module's answer. ``ask(path)`` returns what Patroni says there (dict) or raises OSError or ValueError; ``now`` is the time."""
     try:
-        cluster, this = ask('/cluster'), patroni.node(ask('/patroni'), now)
+        cluster, answer = ask('/cluster'), ask('/patroni')
+        this = patroni.node(answer, now)
+        if (this['replay_delay'] or 0) > parameters['max_lag_seconds']:
+            pause(AGAIN)
+            this = patroni.node(ask('/patroni'), now + AGAIN, answer)
         found = patroni.report(cluster, this)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         return {'problems': ['Patroni gave no useful answer at %s: %s. Look at "systemctl status patroni" on this node.'
                              % (parameters['url'], error or type(error).__name__)]}
-    found['problems'] = patroni.verdict(found, parameters['members'], parameters['max_lag_bytes'], parameters['max_dcs_age'])
+    found['problems'] = patroni.verdict(found, parameters['members'], parameters['max_lag_bytes'], parameters['max_dcs_age'],
+                                        parameters['max_lag_seconds'])
     return found
 
 
@@ -165,6 +181,7 @@ def main():
             'url': {'type': 'str', 'required': True},
             'members': {'type': 'list', 'elements': 'str', 'required': True},
             'max_lag_bytes': {'type': 'int', 'default': 1048576},
+            'max_lag_seconds': {'type': 'float', 'default': 60},
             'max_dcs_age': {'type': 'float', 'default': 20},
             'ca_file': {'type': 'path', 'default': '/etc/ha-mail/tls/ca.crt'},
             'timeout': {'type': 'float', 'default': 5},

@@ -29,6 +29,20 @@ options:
       - Most seconds that a message may have waited for a mailbox of the service; without it that is not judged.
       - Needs O(delivery_socket).
     type: float
+  domains:
+    description: Domains of the service. Mail for them waits for nobody else, whatever the reason, and is counted in RV(own).
+    type: list
+    elements: str
+    default: []
+    version_added: 0.8.0
+  max_waiting:
+    description:
+      - Most seconds that a message may have waited in the queues C(maildrop) and C(incoming), which are emptied at once when all is well, or anywhere
+        but on hold for a recipient in O(domains); without it that is not judged.
+      - Mail for others may wait for longer in the queues C(active) and C(deferred), for their servers may be slow, or down.
+      - What is told of deliveries that were put off (O(max_undelivered)) is not told once more.
+    type: float
+    version_added: 0.8.0
   max_destinations:
     description: How many destinations to return, those with the most recipients first.
     type: int
@@ -63,6 +77,13 @@ EXAMPLES = r'''
   mail.ha.postfix_queue_info:
     max_deferred: 100
     max_age: 3600
+  register: queue
+  failed_when: queue.problems | length > 0
+
+- name: Ask for what waits though it could be delivered here
+  mail.ha.postfix_queue_info:
+    domains: [example.org, example.net]
+    max_waiting: 120
   register: queue
   failed_when: queue.problems | length > 0
 
@@ -112,6 +133,15 @@ undelivered:
   returned: when the queue could be read
   type: dict
   sample: {"recipients": 2, "oldest": 95, "reason": "host mail1.example.org[/run/dovecot/lmtp-postfix] said: 451 4.3.0 Temporary internal error"}
+own:
+  description:
+    - What waits for recipients in O(domains), the age of the oldest in seconds, and why that one waits; empty when no delivery of it has failed since it
+      was last taken up.
+    - No recipients, and none as age, where nothing does. What is on hold is not counted.
+  returned: when the queue could be read
+  type: dict
+  sample: {"recipients": 2, "oldest": 95, "reason": "mail transport unavailable"}
+  version_added: 0.8.0
 destinations_total:
   description: Number of different destinations, also of those not returned.
   returned: when the queue could be read
@@ -147,13 +177,15 @@ def examine(parameters, ask, now):
     """
     remarks = []
     try:
-        found = postfix_queue.summarize(ask(remarks), now, parameters['max_destinations'], parameters['delivery_socket'])
+        found = postfix_queue.summarize(ask(remarks), now, parameters['max_destinations'], parameters['delivery_socket'],
+                                        parameters['domains'])
         found['queues']['corrupt'] = corrupt(parameters['spool'], now)
     except (NoAnswer, OSError, ValueError) as error:
         return {'problems': ['the queue could not be read: %s. Look at "systemctl status postfix".' % error]}
     # "Mail system is down -- accessing queue directly": the counts are right, and nobody delivers.
     found['problems'] = ['postqueue says: %s. Look at "systemctl status postfix".' % remark.strip() for remark in remarks if remark.strip()]
-    found['problems'] += postfix_queue.verdict(found, parameters['max_deferred'], parameters['max_age'], parameters['max_undelivered'])
+    found['problems'] += postfix_queue.verdict(
+        found, parameters['max_deferred'], parameters['max_age'], parameters['max_undelivered'], parameters['max_waiting'])
     return found
 
 
@@ -165,6 +197,8 @@ def main():
             'max_age': {'type': 'float'},
             'delivery_socket': {'type': 'path'},
             'max_undelivered': {'type': 'float'},
+            'domains': {'type': 'list', 'elements': 'str', 'default': []},
+            'max_waiting': {'type': 'float'},
             'max_destinations': {'type': 'int', 'default': 100},
             'spool': {'type': 'path', 'default': '/var/spool/postfix'},
             'timeout': {'type': 'float', 'default': 30},

@@ -73,6 +73,33 @@ def test_a_node_in_maintenance_is_not_full_strength_and_can_be_lost():
     assert has(told['problems'], 'seat03, ') and told['holders']['seat03'] in ('mail1', 'mail2')
 
 
+@pytest.mark.parametrize('state', ['maint', 'drain'])
+def test_derived_servers_that_a_loadbalancer_was_told_to_leave_out(reports, state):
+    """By the Runtime API, of one balancer only, and left so; the node itself is in service."""
+    for server in reports['lb1']['haproxy']['servers']:
+        if server['name'] == 'mail3' and server['backend'] in reports['lb1']['haproxy']['services']:
+            server.update(admin=state, status=state.upper(), status_text=state.upper(), usable=False)
+    told = judge(reports)
+    assert told['strength'] == 'degraded'
+    problem, = told['problems']
+    assert problem.startswith('lb1: smtp/mail3, submissions/mail3, submission/mail3, imaps/mail3, pop3s/mail3, sieve/mail3: found set to %s here, '
+                              'expected ready and UP, for mail3 is in service.' % state)
+
+
+def test_what_a_node_in_maintenance_had_said_is_told_once():
+    """The servers that follow its agent, and one that was also set by hand (derived)."""
+    reports = said('mail3_drained')
+    assert not has(judge(reports)['problems'], 'lb')
+    for server in reports['lb1']['haproxy']['servers']:
+        if (server['backend'], server['name']) == ('smtp', 'mail3'):
+            server['admin'] = 'maint'
+    assert not has(judge(reports)['problems'], 'lb')
+    reports['mail3']['maintenance']['old']['state'] = 'ready'
+    problems = judge(reports)['problems']
+    assert has(problems, 'lb1: smtp/mail3: found set to maint here')
+    assert has(problems, 'lb2: smtp/mail3, submissions/mail3, submission/mail3: found DRAIN (agent), for health_postfix/mail3 is set to drain')
+
+
 def test_an_address_held_twice_keeps_every_node():
     told = judge(said('vip1_twice'))
     assert told['strength'] == 'down' and told['can_lose'] == []
@@ -244,6 +271,16 @@ def test_the_screen_of_a_healthy_cluster_counts_what_answered(reports):
     assert evidence['etcd'].endswith('3 of 3 members at work, 1 may fail')
 
 
+def test_derived_the_screen_tells_foreign_mail_that_waits_from_our_own(reports):
+    queue = reports['mail1']['postfix_queue']
+    queue.update(queued=5003, own={'recipients': 3, 'oldest': 95, 'reason': ''})
+    queue['queues']['deferred'].update(messages=5003, oldest=86000)
+    evidence = cluster_evidence.evidence(reports, SITE, judge(reports))
+    assert evidence['postfix_queue'].endswith('5003 messages, the oldest for 86000 s; 3 recipients of the service wait, the longest for 95 s')
+    queue['own'] = {'recipients': 0, 'oldest': None, 'reason': ''}
+    assert cluster_evidence.evidence(reports, SITE, judge(reports))['postfix_queue'].endswith('5003 messages, the oldest for 86000 s')
+
+
 def member(role, peer, **changes):
     """What mail.ha.firewall_info says of a member (derived)."""
     facts = {'platform': 'linux', 'version': '13', 'hostname': 'fw', 'model': '', 'role': role, 'peer': peer, 'in_sync': True, 'sync': 'well',
@@ -319,6 +356,16 @@ def test_metrics_say_what_is_known_and_nothing_else():
     assert 'ha_mail_healthy 0\n' in text and 'ha_mail_strength{strength="degraded"} 1\n' in text
     assert 'ha_mail_node_answered{node="ops1"} 0\n' in text
     assert 'ha_mail_store_writable{node="mail1"} 1\n' in text and 'ha_mail_store_writable{node="mail2"}' not in text
+
+
+def test_derived_a_replica_that_is_behind_is_in_the_evidence_and_the_metrics(reports):
+    late = next(host for host in NODES[2:5] if host != leader_of(reports))
+    reports[late]['patroni']['this']['replay_delay'] = 3600.4
+    told = judge(reports)
+    assert cluster_evidence.evidence(reports, SITE, told)['patroni'].endswith('at most 0 bytes and 3600 s behind')
+    text = cluster_metrics.metrics(reports, SITE, told, 1795556351)
+    assert 'ha_mail_database_replay_seconds{node="%s"} 3600.4\n' % late in text
+    assert 'ha_mail_database_replay_seconds{node="%s"}' % leader_of(reports) not in text, 'nothing is to be replayed there'
 
 
 def test_metrics_escape_labels():

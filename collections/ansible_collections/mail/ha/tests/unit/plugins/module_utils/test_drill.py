@@ -74,6 +74,13 @@ def test_seats_move_at_the_time_that_keepalived_says():
     assert not [event for event in events if 'RX_LOWER' in event['text']]
 
 
+def test_a_firewall_says_who_it_is():
+    text = ('1795556351.25 fw2 ha-mail-firewall: this member is MASTER\n1795556352.5 fw2 ha-mail-firewall[3121]: this member is BACKUP\n'
+            '1795556353.0 fw2 ha-mail-firewall-watch[810]: state FAULT, silent: none, fault 0, yield 0\n')
+    assert [(event['time'], event['kind'], event['text']) for event in drill.journal_events(text)] == [
+        (1795556351.25, 'takeover', 'fw2: firewall MASTER'), (1795556352.5, 'takeover', 'fw2: firewall BACKUP')]
+
+
 def test_lines_of_others_are_no_events():
     assert drill.journal_events('') == []
     assert drill.journal_events('-- No entries --\n1795559104.07 mail2 systemd[1]: Started haproxy.service\n') == []
@@ -290,8 +297,11 @@ def test_how_a_run_went_on():
         {'detection': 0.6, 'takeover': 1.4, 'recovery': 4.0,
          'text': 'Run 1: a balancer gave up a server after 0.6 s, another node took over after 1.4 s, the last longest gap ended after 4.0 s.'},
         {'detection': None, 'takeover': None, 'recovery': None, 'text': 'Run 2: no node acted, and no client missed more than one probe.'}]
-    promoted = [event for event in drill.journal_events('20.5 db2 patroni[7]: INFO: promoted self to leader by acquiring session lock\n')]
-    assert drill.steps(promoted, [{}], {}, [{'begun': 10.0, 'mended': 30.0}])[0]['takeover'] == 10.5
+    for line in ('db2 patroni[7]: INFO: promoted self to leader by acquiring session lock', 'fw2 ha-mail-firewall[9]: this member is MASTER'):
+        took = drill.journal_events(f'20.5 {line}\n')
+        assert drill.steps(took, [{}], {}, [{'begun': 10.0, 'mended': 30.0}])[0]['takeover'] == 10.5
+    left = drill.journal_events('20.5 fw1 ha-mail-firewall[9]: this member is FAULT\n')
+    assert left and drill.steps(left, [{}], {}, [{'begun': 10.0, 'mended': 30.0}])[0]['takeover'] is None
 
 
 def test_a_fault_that_nobody_has_worked_out_is_only_measured():

@@ -71,6 +71,45 @@ def test_a_server_that_is_down_is_told_once_with_what_it_takes_along():
         'problem Connection refused at initial connection step of tcp-check; agent L7OK via agent : up.']
 
 
+def test_nobody_is_held_back_where_all_is_well_or_a_check_says_why():
+    for case in ('healthy', 'mail3_postfix_down', 'mail2_dovecot_down'):
+        assert haproxy.held_back(servers(case)) == {}, case
+
+
+def test_held_back_by_the_runtime_api():
+    assert haproxy.held_back(servers('mail1_drained_here')) == {'mail1': [
+        'imaps/mail1, pop3s/mail1: found set to drain here, expected ready and UP, for mail1 is in service. New sessions do not go there. Set them to '
+        'ready with mail.ha.haproxy_server, or each with "echo set server BACKEND/SERVER state ready | socat - /run/haproxy/admin.sock".']}
+
+
+@pytest.mark.parametrize('case, status, admin', [
+    ('mail3_drained', 'DRAIN (agent)', 'drain'), ('mail3_maint', 'MAINT (via health_%s/mail3)', 'maint')])
+def test_held_back_by_the_agent(case, status, admin):
+    """True of a node that is in service all the same; whether it is, the caller knows."""
+    (name, sentences), = haproxy.held_back(servers(case)).items()
+    assert name == 'mail3'
+    assert [sentence.partition(', expected')[0] for sentence in sentences] == [
+        '%s: found %s, for health_%s/mail3 is set to %s' % (
+            ', '.join(service + '/mail3' for service in services), status.replace('%s', check), check, admin)
+        for check, services in (('postfix', SERVICES[:3]), ('dovecot', SERVICES[3:]))]
+    assert all('look at "systemctl status ha-mail-agent" there (last: ' in sentence for sentence in sentences)
+
+
+def test_derived_held_back_and_down_besides():
+    """It will be missed when it comes up again."""
+    found = servers('mail3_postfix_down')
+    of(found, 'smtp', 'mail3')['admin'] = 'drain'
+    assert haproxy.held_back(found)['mail3'][0].startswith('smtp/mail3: found set to drain here, expected ready and UP')
+
+
+def test_derived_held_back_by_its_weight():
+    said = answers('healthy')
+    stat = said['show stat'].replace(',UP,1,', ',UP,0,', 1)
+    (name, (sentence,)), = haproxy.held_back(haproxy.servers(stat, said['show servers state'])).items()
+    assert name == 'mail1' and sentence.startswith('smtp/mail1: found UP with a weight of 0, expected ready and UP, for mail1 is in service.')
+    assert 'socat - /run/haproxy/admin.sock", each.' in sentence and 'weight 100% |' in sentence
+
+
 def test_derived_the_last_usable_server_is_gone():
     """mail1 and mail2 drained, while mail3 is down."""
     said = answers('mail3_postfix_down')

@@ -22,14 +22,19 @@ def said(state, name):
         return handle.read()
 
 
-def examine(state, engine='glusterfs', code=0):
+def examine(state, engine='glusterfs', code=0, mounted=None, source=''):
+    """``mounted``: (type, source) in the table of mounts instead of those of the fixture (derived)."""
     def run(argv):
         assert argv[:3] == ['timeout', '--kill-after=1', '30']
         if argv[3] == PROBE:
             return code, said(state, 'probe.txt'), ''
         return 0, said(state, '_'.join(word for word in argv[4:] if not word.startswith('--')) + '.xml'), ''
-    return mail_store_info.examine({'engine': engine, 'path': '/srv/mail', 'probe': PROBE, 'volume': VOLUME, 'timeout': 30}, run,
-                                   said(state, 'mountinfo.txt'))
+    table = said(state, 'mountinfo.txt')
+    if mounted:
+        table = table.replace('fuse.glusterfs 10.77.1.21:mail', ' '.join(mounted))
+        assert table != said(state, 'mountinfo.txt') or mounted[1] == '10.77.1.21:mail'
+    return mail_store_info.examine({'engine': engine, 'path': '/srv/mail', 'probe': PROBE, 'source': source,
+                                    'volume': VOLUME if engine == 'glusterfs' else None, 'timeout': 30}, run, table)
 
 
 def test_a_healthy_store():
@@ -42,6 +47,36 @@ def test_a_healthy_store():
     assert found['mount']['read_only'] is False
     assert found['quorum'] == {'needed': 2, 'online': 3, 'met': True}
     assert (found['pending'], found['split_brain']) == (0, 0)
+
+
+@pytest.mark.parametrize('source', ['10.77.1.21:mail', '10.77.1.23:mail', '10.77.1.22:/mail'])
+def test_the_volume_may_come_from_any_member(source):
+    assert examine('healthy', mounted=('fuse.glusterfs', source))['problems'] == []
+
+
+@pytest.mark.parametrize('source', ['10.77.1.21:mail2', '10.77.1.24:mail', 'mail', '10.77.1.21:mail/users'])
+def test_another_volume_is_not_the_store(source):
+    found = examine('healthy', mounted=('fuse.glusterfs', source))
+    assert found['writable'] is True
+    assert found['problems'] == [
+        '/srv/mail is mounted from %s (fuse.glusterfs), expected 10.77.1.21:mail or 10.77.1.22:mail or 10.77.1.23:mail. Mail that is written there now '
+        'is missed later: take this node out of service, unmount that, and mount the store.' % source]
+
+
+@pytest.mark.parametrize('table, source, problems', [
+    ('nfs.example.org:/export/mail', 'nfs.example.org:/export/mail', []),
+    ('nfs.example.org:/export/other', '', []),
+    ('//nas/my\\040mail', '//nas/my mail', []),
+    ('nfs.example.org:/export/other', 'nfs.example.org:/export/mail', ['/srv/mail is mounted from nfs.example.org:/export/other (nfs4), expected '
+                                                                      'nfs.example.org:/export/mail.']),
+])
+def test_what_the_site_mounts(table, source, problems):
+    found = examine('healthy', engine='mounted', mounted=('nfs4', table), source=source)
+    assert [problem.partition(' Mail that')[0] for problem in found['problems']] == problems
+
+
+def test_a_store_that_is_not_mounted_is_told_once():
+    assert len(examine('unmounted', engine='mounted', code=1, source='nfs.example.org:/export/mail')['problems']) == 1
 
 
 def test_a_brick_that_was_killed():
@@ -62,7 +97,7 @@ def test_a_store_that_is_not_mounted():
 
 
 def test_a_glusterd_that_gives_no_answer():
-    found = mail_store_info.examine({'engine': 'glusterfs', 'path': '/srv/mail', 'probe': PROBE, 'volume': VOLUME, 'timeout': 30},
+    found = mail_store_info.examine({'engine': 'glusterfs', 'path': '/srv/mail', 'probe': PROBE, 'source': '', 'volume': VOLUME, 'timeout': 30},
                                     lambda argv: (124, '', ''), '')
     assert found['problems'] == ['no mail can be stored: no answer from the probe (exit code 124)',
                                  'glusterd gave no useful answer: no answer']
@@ -72,7 +107,8 @@ def test_a_glusterd_that_gives_no_answer():
 def test_a_probe_that_is_not_there():
     def run(argv):
         return 127, '', "timeout: failed to run command '%s': No such file or directory" % PROBE
-    problem, = mail_store_info.examine({'engine': 'mounted', 'path': '/srv/mail', 'probe': PROBE, 'volume': None, 'timeout': 30}, run, '')['problems']
+    parameters = {'engine': 'mounted', 'path': '/srv/mail', 'probe': PROBE, 'source': '', 'volume': None, 'timeout': 30}
+    problem, = mail_store_info.examine(parameters, run, '')['problems']
     assert 'No such file or directory' in problem
 
 

@@ -53,11 +53,55 @@ def test_replay_delay_is_known_of_the_member_asked():
     assert delays == {'mail1': 0.0, 'mail2': None, 'mail3': None}
 
 
-def test_replay_delay_of_a_replica_that_has_something_to_replay():
-    """Derived from a real answer: the location replayed is set back."""
+def behind(seconds, received=0, replayed=-8):
+    """Derived from a real answer, of a replica on an idle primary: the locations are moved, and the last commit was ``seconds`` ago."""
     answer = said('healthy_mail1')['patroni']
-    answer['xlog'].update(replayed_location=answer['xlog']['received_location'] - 8, replayed_timestamp='2026-11-24 21:39:16+00:00')
-    assert patroni.node(answer, 1795556356 + 42)['replay_delay'] == 42.0
+    location = answer['xlog']['received_location']
+    answer['xlog'].update(received_location=location + received, replayed_location=location + replayed, replayed_timestamp='2026-11-24 21:39:16+00:00')
+    return answer, 1795556356 + seconds
+
+
+@pytest.mark.parametrize('received, replayed, delay', [(0, -8, 42.0), (0, 0, 0.0), (-8, 0, 0.0)])
+def test_replay_delay_counts_only_where_something_is_to_be_replayed(received, replayed, delay):
+    assert patroni.node(*behind(42, received, replayed))['replay_delay'] == delay
+
+
+@pytest.mark.parametrize('changes', [{'received_location': None}, {'replayed_location': None}, {'replayed_timestamp': None}])
+def test_replay_delay_that_cannot_be_known(changes):
+    answer, now = behind(42)
+    answer['xlog'].update(changes)
+    assert patroni.node(answer, now)['replay_delay'] is None
+
+
+def delayed(first, second=None, **limits):
+    """What the module says of a replica that gives these answers, and how often it waited; the rest of the answers is real."""
+    answers, waited = [first[0], (second or first)[0]], []
+    found = patroni_info.examine(
+        dict(PARAMETERS, **limits), lambda path: said('healthy_mail1')['cluster'] if path == '/cluster' else dict(
+            answers[len(waited)], dcs_last_seen=first[1], failsafe_mode_is_active=False), first[1], waited.append)
+    return found, waited
+
+
+def test_a_replica_that_does_not_replay():
+    found, waited = delayed(behind(3600))
+    assert waited == [1] and found['this']['replay_delay'] == 3601
+    assert found['problems'] == [
+        'mail1 has not replayed all that it received, and the last change it shows is 3601 s old, expected at most 60 s. Look at "journalctl -u patroni" '
+        'there, and in pg_stat_activity for a query that holds it up.']
+    assert delayed(behind(59))[0]['problems'] == [] and delayed(behind(61), max_lag_seconds=62)[0]['problems'] == []
+
+
+def test_a_replica_that_was_seen_while_something_arrived():
+    """After an hour of silence; more has arrived by the second answer, and what there was at first is replayed."""
+    found, waited = delayed(behind(3600), behind(3601, received=800, replayed=0))
+    assert waited == [1] and found['this']['replay_delay'] == 0 and found['problems'] == []
+    assert delayed(behind(3600, replayed=0))[1] == [], 'one that is not behind is not asked twice'
+
+
+def test_a_replay_that_was_paused_is_told_once():
+    answer, now = behind(3600)
+    answer['xlog']['paused'] = True
+    assert delayed((answer, now))[0]['problems'] == ['mail1 does not replay what it receives (pg_wal_replay_pause), expected it to.']
 
 
 def test_paused():
@@ -131,7 +175,7 @@ def test_nobody_takes_writes():
     assert patroni.agreement({'mail1': report('no_leader')}) == ['databases that take writes: none, expected exactly one.']
 
 
-PARAMETERS = {'url': 'https://mail2.nodes.example:8008', 'members': MEMBERS, 'max_lag_bytes': 1048576, 'max_dcs_age': 20}
+PARAMETERS = {'url': 'https://mail2.nodes.example:8008', 'members': MEMBERS, 'max_lag_bytes': 1048576, 'max_dcs_age': 20, 'max_lag_seconds': 60}
 
 
 def test_the_module_puts_both_answers_together():

@@ -80,6 +80,66 @@ def test_deliveries_to_mailboxes_that_were_put_off():
     assert postfix_queue.summarize(lines, NOW)['undelivered']['oldest'] is None
 
 
+def waiting(*messages):
+    """The report on messages given as (queue, age, address, reason), in the form of the fixture's lines (derived)."""
+    lines = []
+    for queue, age, address, reason in messages:
+        message = dict(json.loads(next(listing())), queue_name=queue, arrival_time=NOW - age)
+        lines.append(json.dumps(dict(message, recipients=[{'address': address, **({'delay_reason': reason} if reason else {})}] if address else [])))
+    return postfix_queue.summarize(lines, NOW, socket='/run/dovecot/lmtp-postfix', domains=['Alpha.test', 'beta.test'])
+
+
+DOWN = 'connect to mx.example.com[192.0.2.9]:25: Connection timed out'
+REFUSED = 'host mail1.example.org[/run/dovecot/lmtp-postfix] said: 451 4.3.0 Temporary internal error'
+
+
+def test_mail_for_others_may_wait():
+    """Thousands of messages, for a day; some of them are tried again just now, and none of that is a fault of this service."""
+    report = waiting(*[('deferred', 86000, 'a@example.com', DOWN)] * 5000, *[('active', 86000, 'a@example.com', '')] * 20)
+    assert report['queued'] == 5020 and report['own'] == {'recipients': 0, 'oldest': None, 'reason': ''}
+    assert postfix_queue.verdict(report, max_undelivered=60, max_waiting=120) == []
+
+
+@pytest.mark.parametrize('queue, reason, shown', [
+    ('deferred', 'mail transport unavailable', 'mail transport unavailable'),
+    ('active', '', 'no delivery has failed since it was last taken up'),
+])
+def test_mail_for_mailboxes_of_the_service_may_not(queue, reason, shown):
+    report = waiting(('deferred', 86000, 'a@example.com', DOWN), (queue, 121, 'ben@ALPHA.test', reason), (queue, 20, 'anna@beta.test', ''))
+    assert report['own'] == {'recipients': 2, 'oldest': 121, 'reason': reason}
+    assert postfix_queue.verdict(report, max_undelivered=60, max_waiting=121) == []
+    problem, = postfix_queue.verdict(report, max_undelivered=60, max_waiting=120)
+    assert problem == ('2 recipients in domains of the service wait for their mail, the oldest for 121 s, expected at most 120 s (%s). Look at '
+                       '"journalctl -u postfix -u dovecot" here and at the holders of the seats.' % shown)
+
+
+@pytest.mark.parametrize('queue, address', [('incoming', 'a@example.com'), ('maildrop', '')])
+def test_whoever_it_is_for_it_is_taken_up_at_once(queue, address):
+    """Of a message in the queue maildrop, postqueue knows no recipient."""
+    report = waiting((queue, 121, address, ''))
+    assert postfix_queue.verdict(report, max_waiting=121) == [] and postfix_queue.verdict(report) == []
+    problem, = postfix_queue.verdict(report, max_waiting=120)
+    assert problem.startswith('1 messages in the queue %s wait to be taken up, the oldest for 121 s, expected at most 120 s.' % queue)
+
+
+def test_what_was_put_off_is_told_once():
+    report = waiting(('deferred', 200, 'ben@alpha.test', REFUSED), ('incoming', 10, 'ben@alpha.test', ''))
+    problem, = postfix_queue.verdict(report, max_undelivered=60, max_waiting=120)
+    assert problem.startswith('1 deliveries to mailboxes of the service were put off, the oldest for 200 s')
+    problem, = postfix_queue.verdict(report, max_waiting=120)
+    assert problem.startswith('2 recipients in domains of the service wait')
+    report = waiting(('deferred', 200, 'ben@alpha.test', REFUSED), ('deferred', 900, 'ben@alpha.test', 'mail transport unavailable'))
+    assert [sentence.partition(' s, ')[0] for sentence in postfix_queue.verdict(report, max_undelivered=60, max_waiting=120)] == [
+        '1 deliveries to mailboxes of the service were put off, the oldest for 200',
+        '2 recipients in domains of the service wait for their mail, the oldest for 900'], 'what is older has another reason'
+
+
+def test_what_is_on_hold_waits_for_a_person():
+    report = waiting(('hold', 86000, 'ben@alpha.test', REFUSED))
+    assert report['queues']['hold']['messages'] == 1
+    assert postfix_queue.verdict(report, max_undelivered=60, max_waiting=120) == []
+
+
 def test_thousands_of_messages_are_counted_without_being_kept():
     real = list(listing())
 
@@ -108,7 +168,7 @@ def test_a_line_that_is_no_message(line):
 def examine(tmp_path, ask, **limits):
     os.makedirs(tmp_path / 'corrupt', exist_ok=True)
     parameters = {'max_deferred': None, 'max_age': None, 'delivery_socket': None, 'max_undelivered': None,
-                  'max_destinations': 100, 'spool': str(tmp_path), **limits}
+                  'domains': [], 'max_waiting': None, 'max_destinations': 100, 'spool': str(tmp_path), **limits}
     return postfix_queue_info.examine(parameters, ask, NOW)
 
 
@@ -121,6 +181,13 @@ def test_the_module(tmp_path):
     answer = examine(tmp_path, lambda remarks: listing(), max_deferred=10)
     assert answer['problems'] == []
     assert answer['queues']['corrupt'] == {'messages': 0, 'bytes': 0, 'oldest': None}
+
+
+def test_the_module_judges_what_waits(tmp_path):
+    answer = examine(tmp_path, lambda remarks: listing(), domains=['[10.77.1.99]'], max_waiting=5)
+    assert answer['own'] == {'recipients': 4, 'oldest': 6, 'reason': 'connect to 10.77.1.99[10.77.1.99]:25: No route to host'}
+    problem, = answer['problems']
+    assert problem.startswith('4 recipients in domains of the service wait for their mail, the oldest for 6 s')
 
 
 def test_a_corrupt_message(tmp_path):
