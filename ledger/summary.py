@@ -95,7 +95,8 @@ def summarise(site, records, torn, mailboxes, faults):
         "name": site["name"],
         "run": next((record["run"] for record in records if record["e"] == "run"), None),
         "begin": begin, "end": end, "closed": closed, "seconds": round(end - begin, 1),
-        "asked": {key: site[key] for key in ("rate", "vips", "service_name", "late", "foreign_domain", "probe_interval")} | {"accounts": sorted(site["accounts"])},
+        "asked": {key: site[key] for key in ("rate", "vips", "service_name", "late", "foreign_domain", "probe_interval")}
+                 | {"accounts": sorted(site["accounts"])},
         "prober": {"starts": [record["t"] for record in records if record["e"] == "run"],
                    "finished": any(record["e"] == "done" for record in records),
                    "torn_lines": torn, "stalls": len(stalls), "longest_stall": max(stalls, default=0)},
