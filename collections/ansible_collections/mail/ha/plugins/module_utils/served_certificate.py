@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import socket
+import time
 import struct
 
 from ansible_collections.mail.ha.plugins.module_utils.mail_clients import connect, tls_context
@@ -101,7 +103,32 @@ def read(address, port, starttls="none", server_name=None, proxy=False, timeout=
     with connect(address, port, timeout, proxy) as sock:
         STARTTLS[starttls](sock)
         with tls_context(verify=False).wrap_socket(sock, server_hostname=server_name) as tls:
-            return tls.getpeercert(binary_form=True), tls.version()
+            found = tls.getpeercert(binary_form=True), tls.version()
+            _leave(tls)
+            return found
+
+
+def _leave(tls, seconds=1.0):
+    """End a session so that it is no fault in the server's log: say so, and read what it still sends until it closes as well.
+
+    To close with something unread resets the connection, and that can overtake the last message of the handshake: Dovecot's LMTP then logs an error.
+
+    :param seconds: how long a server may take to close (float).
+    """
+    end = time.monotonic() + seconds
+    tls.settimeout(seconds)
+    try:
+        tls.unwrap()
+    except OSError:  # it said something instead of its own farewell
+        pass
+    try:
+        tls.shutdown(socket.SHUT_WR)
+        while (left := end - time.monotonic()) > 0:
+            tls.settimeout(left)
+            if not tls.recv(65536):
+                break
+    except OSError:
+        pass
 
 
 def fingerprint(der):
