@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import select
 import socket
 import time
 import struct
@@ -108,20 +109,23 @@ def read(address, port, starttls="none", server_name=None, proxy=False, timeout=
             return found
 
 
-def _leave(tls, seconds=1.0):
-    """End a session so that it is no fault in the server's log: say so, and read what it still sends until it closes as well.
+def _leave(tls, silence=0.5, seconds=1.0):
+    """End a session so that it is no fault in the server's log: wait for its first word, say so, and read what it still sends until it closes too.
 
-    To close with something unread resets the connection, and that can overtake the last message of the handshake: Dovecot's LMTP then logs an error.
+    A client is done with the handshake of TLS 1.3 before the server is (RFC 8446, section 2). What arrives there along with the end of the handshake
+    may be taken for its failure, and to close with something unread resets the connection, which can overtake it: Dovecot's LMTP logs errors for both.
 
+    :param silence: how long to wait for the first word, a greeting or a session ticket; not every server has one (float, seconds).
     :param seconds: how long a server may take to close (float).
     """
-    end = time.monotonic() + seconds
-    tls.settimeout(seconds)
     try:
-        tls.unwrap()
-    except OSError:  # it said something instead of its own farewell
-        pass
-    try:
+        select.select([tls], [], [], silence)
+        end = time.monotonic() + seconds
+        tls.settimeout(seconds)
+        try:
+            tls.unwrap()
+        except OSError:  # it said something instead of its own farewell
+            pass
         tls.shutdown(socket.SHUT_WR)
         while (left := end - time.monotonic()) > 0:
             tls.settimeout(left)

@@ -41,16 +41,21 @@ def fixture_authority():
     return make_certificate("authority.test", 1000)
 
 
-def serve(dialogue, certificate, key, directory, last=None):
-    """Serve one connection: an expected dialogue in clear, then TLS. Return the port.
-
-    :param last: a list for what a server that greets first reads then: b'' for a client that took its leave, or the name of an error.
-    """
+def server_context(certificate, key, directory):
     path = directory / "server.pem"
     path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM) + key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(path)
+    return context
+
+
+def serve(dialogue, certificate, key, directory, last=None):
+    """Serve one connection: an expected dialogue in clear, then TLS. Return the port.
+
+    :param last: a list for what a server that greets first reads then: b'' for a client that took its leave, or the name of an error.
+    """
+    context = server_context(certificate, key, directory)
     listener = socket.create_server(("127.0.0.1", 0))
     listener.settimeout(10)
 
@@ -104,6 +109,37 @@ def test_leaving_is_no_fault_in_the_log_of_the_server(authority, tmp_path):
     while not last and time.monotonic() < end:
         time.sleep(0.01)
     assert last == [b""]
+
+
+def test_nobody_leaves_before_the_server_is_done_with_the_handshake(authority, tmp_path):
+    """One that is slow to read the last message of it finds nothing behind that message."""
+    certificate, key = make_certificate("mail.test", 100, authority)
+    context = server_context(certificate, key, tmp_path)
+    listener = socket.create_server(("127.0.0.1", 0))
+    found = []
+
+    def run():
+        with listener, listener.accept()[0] as sock:
+            received, sent = ssl.MemoryBIO(), ssl.MemoryBIO()
+            tls = context.wrap_bio(received, sent, server_side=True)
+            for delay in (0, 0.1):
+                time.sleep(delay)
+                received.write(sock.recv(65536))
+                try:
+                    tls.do_handshake()
+                except ssl.SSLWantReadError:
+                    pass
+                if not delay:
+                    sock.sendall(sent.read())
+            try:
+                found.append(tls.read(1))
+            except ssl.SSLError as error:
+                found.append(type(error).__name__)
+            sock.sendall(sent.read())  # session tickets
+
+    threading.Thread(target=run, daemon=True).start()
+    assert served_certificate.read("127.0.0.1", listener.getsockname()[1])
+    assert found == ["SSLWantReadError"]
 
 
 def test_a_server_that_does_not_close_is_left_after_a_second(authority, tmp_path):
