@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import select
+import socket
+import time
 import struct
 
 from ansible_collections.mail.ha.plugins.module_utils.mail_clients import connect, tls_context
@@ -101,7 +104,35 @@ def read(address, port, starttls="none", server_name=None, proxy=False, timeout=
     with connect(address, port, timeout, proxy) as sock:
         STARTTLS[starttls](sock)
         with tls_context(verify=False).wrap_socket(sock, server_hostname=server_name) as tls:
-            return tls.getpeercert(binary_form=True), tls.version()
+            found = tls.getpeercert(binary_form=True), tls.version()
+            _leave(tls)
+            return found
+
+
+def _leave(tls, silence=0.5, seconds=1.0):
+    """End a session so that it is no fault in the server's log: wait for its first word, say so, and read what it still sends until it closes too.
+
+    A client is done with the handshake of TLS 1.3 before the server is (RFC 8446, section 2). What arrives there along with the end of the handshake
+    may be taken for its failure, and to close with something unread resets the connection, which can overtake it: Dovecot's LMTP logs errors for both.
+
+    :param silence: how long to wait for the first word, a greeting or a session ticket; not every server has one (float, seconds).
+    :param seconds: how long a server may take to close (float).
+    """
+    try:
+        select.select([tls], [], [], silence)
+        end = time.monotonic() + seconds
+        tls.settimeout(seconds)
+        try:
+            tls.unwrap()
+        except OSError:  # it said something instead of its own farewell
+            pass
+        tls.shutdown(socket.SHUT_WR)
+        while (left := end - time.monotonic()) > 0:
+            tls.settimeout(left)
+            if not tls.recv(65536):
+                break
+    except OSError:
+        pass
 
 
 def fingerprint(der):

@@ -6,6 +6,7 @@ import datetime
 import socket
 import ssl
 import threading
+import time
 
 import pytest
 from ansible_collections.mail.ha.plugins.module_utils import mail_clients, served_certificate
@@ -40,13 +41,21 @@ def fixture_authority():
     return make_certificate("authority.test", 1000)
 
 
-def serve(dialogue, certificate, key, directory):
-    """Serve one connection: an expected dialogue in clear, then TLS. Return the port."""
+def server_context(certificate, key, directory):
     path = directory / "server.pem"
     path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM) + key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(path)
+    return context
+
+
+def serve(dialogue, certificate, key, directory, last=None):
+    """Serve one connection: an expected dialogue in clear, then TLS. Return the port.
+
+    :param last: a list for what a server that greets first reads then: b'' for a client that took its leave, or the name of an error.
+    """
+    context = server_context(certificate, key, directory)
     listener = socket.create_server(("127.0.0.1", 0))
     listener.settimeout(10)
 
@@ -57,9 +66,14 @@ def serve(dialogue, certificate, key, directory):
                     return
                 sock.sendall(sent)
             try:
-                context.wrap_socket(sock, server_side=True).close()
-            except OSError:
-                pass
+                with context.wrap_socket(sock, server_side=True) as tls:
+                    if last is not None:
+                        tls.sendall(b"220 ready\r\n")
+                        time.sleep(0.3)  # until what the client does has arrived
+                        last.append(tls.recv(100))
+            except OSError as error:
+                if last is not None:
+                    last.append(type(error).__name__)
 
     threading.Thread(target=run, daemon=True).start()
     return listener.getsockname()[1]
@@ -83,6 +97,59 @@ def test_certificate_is_read_behind_every_protocol(protocol, authority, tmp_path
     der, version = served_certificate.read("127.0.0.1", port, protocol, "mail.test")
     assert x509.load_der_x509_certificate(der) == certificate
     assert version == "TLSv1.3"
+
+
+def test_leaving_is_no_fault_in_the_log_of_the_server(authority, tmp_path):
+    """Which has greeted meanwhile."""
+    certificate, key = make_certificate("mail.test", 100, authority)
+    last = []
+    port = serve([], certificate, key, tmp_path, last)
+    assert served_certificate.read("127.0.0.1", port)
+    end = time.monotonic() + 10
+    while not last and time.monotonic() < end:
+        time.sleep(0.01)
+    assert last == [b""]
+
+
+def test_nobody_leaves_before_the_server_is_done_with_the_handshake(authority, tmp_path):
+    """One that is slow to read the last message of it finds nothing behind that message."""
+    certificate, key = make_certificate("mail.test", 100, authority)
+    context = server_context(certificate, key, tmp_path)
+    listener = socket.create_server(("127.0.0.1", 0))
+    found = []
+
+    def run():
+        with listener, listener.accept()[0] as sock:
+            received, sent = ssl.MemoryBIO(), ssl.MemoryBIO()
+            tls = context.wrap_bio(received, sent, server_side=True)
+            for delay in (0, 0.1):
+                time.sleep(delay)
+                received.write(sock.recv(65536))
+                try:
+                    tls.do_handshake()
+                except ssl.SSLWantReadError:
+                    pass
+                if not delay:
+                    sock.sendall(sent.read())
+            try:
+                found.append(tls.read(1))
+            except ssl.SSLError as error:
+                found.append(type(error).__name__)
+            sock.sendall(sent.read())  # session tickets
+
+    threading.Thread(target=run, daemon=True).start()
+    assert served_certificate.read("127.0.0.1", listener.getsockname()[1])
+    assert found == ["SSLWantReadError"]
+
+
+def test_a_server_that_does_not_close_is_left_after_a_second(authority, tmp_path):
+    certificate, key = make_certificate("mail.test", 100, authority)
+    wait = threading.Event()
+    port = serve([], certificate, key, tmp_path, last=type("Never", (list,), {"append": lambda self, item: wait.wait(20)})())
+    started = time.monotonic()
+    assert served_certificate.read("127.0.0.1", port)
+    assert time.monotonic() - started < 5
+    wait.set()
 
 
 def test_proxy_header_comes_first(authority, tmp_path):
