@@ -14,7 +14,9 @@ LOCK = ROOT / "roles/drill/files/one-drill"
 
 @pytest.fixture(name="site")
 def fixture_site(tmp_path):
-    return Site("lab", tmp_path)
+    made = Site("lab", tmp_path)
+    made.without_firewalls()
+    return made
 
 
 def drill(site, *arguments, fault="haproxy-frozen"):
