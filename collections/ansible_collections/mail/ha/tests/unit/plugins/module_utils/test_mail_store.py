@@ -67,8 +67,8 @@ def test_another_volume_is_not_the_store(source):
     ('nfs.example.org:/export/mail', 'nfs.example.org:/export/mail', []),
     ('nfs.example.org:/export/other', '', []),
     ('//nas/my\\040mail', '//nas/my mail', []),
-    ('nfs.example.org:/export/other', 'nfs.example.org:/export/mail', ['/srv/mail is mounted from nfs.example.org:/export/other (nfs4), expected '
-                                                                      'nfs.example.org:/export/mail.']),
+    ('nfs.example.org:/export/other', 'nfs.example.org:/export/mail',
+     ['/srv/mail is mounted from nfs.example.org:/export/other (nfs4), expected nfs.example.org:/export/mail.']),
 ])
 def test_what_the_site_mounts(table, source, problems):
     found = examine('healthy', engine='mounted', mounted=('nfs4', table), source=source)
