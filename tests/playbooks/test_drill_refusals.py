@@ -37,6 +37,16 @@ def test_a_site_that_does_not_allow_it(site):
     refused(drill(site), site, "This site does not allow drills; set mail_drills_allowed to true in its inventory if it may be broken on purpose.")
 
 
+def test_a_firewall_that_is_somebody_else_s(site):
+    refused(drill(site, fault="firewall-killed"), site, "firewall-killed breaks a firewall, and the inventory has none that is ours; name another fault.")
+
+
+def test_commands_for_a_firewall_that_takes_none(tmp_path):
+    site = Site("lab", tmp_path)
+    site.edit("group_vars/all/site.yml", "mail_firewall_platform: linux", "mail_firewall_platform: vyos")
+    refused(drill(site, fault="firewall-cut"), site, "firewall-cut is made of commands for a Linux firewall, and those of this site are something else;")
+
+
 def test_an_unknown_fault(site):
     run = drill(site, fault="haproxy-frosen")
     refused(run, site, "drill_fault: found 'haproxy-frosen', expected one of clock-off,")

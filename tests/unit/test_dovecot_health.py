@@ -1,21 +1,14 @@
 """What balancers and keepalived hear of Dovecot's health: dovecot-health of role dovecot, against checks that answer, fail and hang."""
 
 import asyncio
-import importlib.machinery
-import importlib.util
 import pathlib
-import sys
 
 import pytest
 
-PROGRAM = pathlib.Path(__file__).resolve().parents[2] / "roles/dovecot/files/dovecot-health"
-
 
 @pytest.fixture(name="program")
-def fixture_program(monkeypatch):
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("dovecot_health", importlib.machinery.SourceFileLoader("dovecot_health", str(PROGRAM))))
-    module.__spec__.loader.exec_module(module)
+def fixture_program(load, monkeypatch):
+    module = load("roles/dovecot/files/dovecot-health")
     monkeypatch.setattr(module, "DEADLINE", 0.5)
     return module
 

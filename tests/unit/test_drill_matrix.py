@@ -1,10 +1,7 @@
 """The matrix of drills (tests/drills): what it goes on with after an interruption, and what it puts aside. No drill is carried out."""
 
-import importlib.machinery
-import importlib.util
 import json
 import pathlib
-import sys
 
 import pytest
 
@@ -13,12 +10,8 @@ PLAN = {"faults": ["clock-off", "disk-full", "haproxy-frozen"], "runs": 2, "allo
 
 
 @pytest.fixture(name="drills", scope="module")
-def fixture_drills():
-    sys.dont_write_bytecode = True
-    loader = importlib.machinery.SourceFileLoader("drills", str(ROOT / "tests/drills"))
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("drills", loader))
-    loader.exec_module(module)
-    return module
+def fixture_drills(load):
+    return load("tests/drills")
 
 
 @pytest.fixture(name="path")

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.machinery
-import importlib.util
 import json
 import time
-from pathlib import Path
 
 import pytest
 from ansible_collections.mail.ha.plugins.module_utils import maintenance
 
-PROGRAM = Path(__file__).resolve().parents[2] / "roles/node_agent/files/maintenance"
-
 
 @pytest.fixture(name="program", scope="module")
-def _program():
-    loader = importlib.machinery.SourceFileLoader("maintenance", str(PROGRAM))
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("maintenance", loader))
-    loader.exec_module(module)
-    return module
+def _program(load):
+    return load("roles/node_agent/files/maintenance")
 
 
 @pytest.fixture(name="agent")

@@ -3,37 +3,23 @@
 import asyncio
 import datetime
 import email.utils
-import importlib.machinery
-import importlib.util
 import os
-import pathlib
 import socket
-import sys
 import time
 
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 DATE = "26 Nov 2026 07:09:25 +0000"
 ARRIVED = 1795676965
 
 
-def load(path):
-    """A program without a suffix, as a module."""
-    sys.dont_write_bytecode = True
-    name = pathlib.Path(path).name.replace("-", "_")
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(name, importlib.machinery.SourceFileLoader(name, str(ROOT / path))))
-    module.__spec__.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(name="repeats", scope="module")
-def fixture_repeats():
+def fixture_repeats(load):
     return load("roles/postfix/files/postfix-repeats")
 
 
 @pytest.fixture(name="already", scope="module")
-def fixture_already():
+def fixture_already(load):
     return load("roles/dovecot/files/delivered-already")
 
 

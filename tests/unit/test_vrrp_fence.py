@@ -1,7 +1,5 @@
 """What keepalived's fence finds at an address: real sockets of this machine, and a configuration that our template made."""
 
-import importlib.machinery
-import importlib.util
 import os
 import pathlib
 import signal
@@ -22,12 +20,8 @@ time.sleep(60)
 
 
 @pytest.fixture(name="fence", scope="module")
-def load():
-    sys.dont_write_bytecode = True
-    loader = importlib.machinery.SourceFileLoader("vrrp_fence", str(ROOT / "roles/keepalived/files/vrrp-fence"))
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("vrrp_fence", loader))
-    loader.exec_module(module)
-    return module
+def fixture_fence(load):
+    return load("roles/keepalived/files/vrrp-fence")
 
 
 def test_addresses_of_an_instance(fence):

@@ -87,10 +87,10 @@ def _firewall(answers, host):
     others = _of(answers, 'firewall', host)
     if not others:
         return ['the other firewall gave no answer.']
-    (other, found), = others.items()
-    if found['facts']['role'] in firewall_pair.PASSES:
+    if any(found['facts']['role'] in firewall_pair.PASSES for found in others.values()):
         return []
-    return ['%s could not take over: %s' % (other, sentence) for sentence in firewall_pair.spare_problems(found['facts'])]
+    return ['%s could not take over: %s' % (other, sentence) for other, found in others.items()
+            for sentence in firewall_pair.spare_problems(found['facts'])]
 
 
 def leader_doubts(answers, expected):

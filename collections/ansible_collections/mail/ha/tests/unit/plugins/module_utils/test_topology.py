@@ -32,6 +32,22 @@ def test_the_ipv6_address_is_told_to_those_who_ask_for_it():
         {"name": "mail1", "address": HOSTVARS["mail1"]["mail_address"], "fqdn": "mail1.nodes.test"}]
 
 
+def test_each_host_is_asked_for_its_variables_once():
+    """Ansible puts all of them together each time; over the flows of the catalogue that was most of a policy's time."""
+    class Counting(dict):
+        asked = collections.Counter()
+
+        def __getitem__(self, name):
+            self.asked[name] += 1
+            return super().__getitem__(name)
+
+    hostvars = Counting({"mail1": {"mail_address": "192.0.2.21", "mail_address6": "2001:db8::21"}, "lb1": {"mail_address": "192.0.2.11"}})
+    catalogue = [{"name": str(port), "from": ["mailservers", "loadbalancers"], "to": ["mailservers"], "ports": [port]} for port in (25, 143, 993)]
+    rules = topology.firewall_rules(catalogue, "mail1", {"mailservers": ["mail1"], "loadbalancers": ["lb1"]}, hostvars, [])
+    assert [rule["sources4"] for rule in rules] == [["192.0.2.21/32", "192.0.2.11/32"]] * 3 and rules[0]["sources6"] == ["2001:db8::21/128"]
+    assert hostvars.asked == {"mail1": 1, "lb1": 1}
+
+
 @pytest.mark.parametrize("nodes,per_node", [(2, 4), (3, 4), (4, 3), (5, 4)])
 def test_every_node_prefers_its_share_and_its_seats_fall_to_all_the_others(nodes, per_node):
     names = [f"mail{number}" for number in range(nodes)]
