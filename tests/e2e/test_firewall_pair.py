@@ -214,7 +214,7 @@ def test_the_control_node_dies_between_apply_and_confirm(tmp_path):
 def test_a_run_waits_for_what_a_killed_one_left_armed(tmp_path):
     _active, standby = roles()
     before = running(standby)
-    code, said = play(tmp_path, {"firewall_pair_silent_after": 450}, state="armed", deadline=20)
+    code, said = play(tmp_path, {"firewall_pair_silent_after": 450}, state="armed", deadline=45)
     assert code == 0 and running(standby)[0] != before[0], said
     done = subprocess.run(["ansible-playbook", "playbooks/firewalls.yml"], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0 and "FAILED - RETRYING" in done.stdout and done.stdout.count("changed=0") == 2, done.stdout + done.stderr
