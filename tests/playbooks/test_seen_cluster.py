@@ -1,8 +1,8 @@
 """The gate and check-health.yml on what a cluster really said, and on two databases that both say they lead.
 
-Real ansible-playbook, the real role and playbook, no cluster: the modules that ask daemons are stand-ins that repeat what was recorded on
-the three databases of a running cluster; how they are run, counted and judged is not. A stand-in learns whose answer to repeat from the host's
-Python, a wrapper of its own for each host.
+Real ansible-playbook, the real role, playbook and modules, no cluster: checks repeat what was recorded on the three databases of a running
+cluster; how they are called, counted and judged is real. A check learns whose answer to repeat from the host's Python, a wrapper of its own for
+each host.
 """
 
 from __future__ import annotations
@@ -11,22 +11,24 @@ import copy
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.mail.ha.plugins.module_utils.cluster_health import MODULES, checks
+from ansible_collections.mail.ha.plugins.module_utils.cluster_health import checks
 
 ROOT = Path(__file__).resolve().parents[2]
 COLLECTION = ROOT / "collections/ansible_collections/mail/ha"
 RECORDED = json.loads((COLLECTION / "tests/unit/plugins/module_utils/fixtures/cluster/healthy.json").read_text(encoding="utf-8"))
 HOSTS = ["mail1", "mail2", "mail3"]
-STAND_IN = """#!/usr/bin/python
-# WANT_JSON
-import json, os
-print(json.dumps(json.load(open(os.environ["SAID"]))[%r]))
+STAND_IN = """
+
+def answer(parameters):
+    import json, os
+    return json.load(open(os.environ["SAID"]))[%r]
 """
 
 
@@ -46,19 +48,13 @@ def two_leaders(reports):
 
 @pytest.fixture(name="collections", scope="module")
 def fixture_collections(tmp_path_factory):
-    """Our collection, with stand-ins for the modules that ask daemons."""
+    """Our collection, with checks whose last word is what was recorded."""
     top = tmp_path_factory.mktemp("collections")
     place = top / "ansible_collections/mail/ha"
-    (place / "plugins/modules").mkdir(parents=True)
-    for folder in (COLLECTION, COLLECTION / "plugins", COLLECTION / "plugins/modules"):
-        for entry in folder.iterdir():
-            target = place / entry.relative_to(COLLECTION)
-            if not target.exists():
-                target.symlink_to(entry)
-    for check, module in MODULES.items():
-        target = place / "plugins/modules" / f"{module.rpartition('.')[2]}.py"
-        target.unlink()
-        target.write_text(STAND_IN % check, encoding="utf-8")
+    shutil.copytree(COLLECTION, place, ignore=shutil.ignore_patterns("tests"))
+    for check in checks(["databases"]):
+        with open(place / "plugins/module_utils/checks" / f"{check}.py", "a", encoding="utf-8") as code:
+            code.write(STAND_IN % check)
     return top
 
 

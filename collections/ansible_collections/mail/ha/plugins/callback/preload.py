@@ -14,7 +14,7 @@ description:
     itself alone, and the wiring of a cluster uses many filters.
   - This callback loads all filters and tests of ansible-core and of this collection, the lookups named in its source, and the metadata of
     all installed collections in the playbook's own process, from which the others inherit them. It prints nothing and changes nothing.
-  - It does so before the tenth task. A playbook that has ended by then would have waited for nothing.
+  - It does so before the first task.
   - What it gains is in C(docs/measurements.md).
 requirements:
   - Enable it with C(callbacks_enabled) in C(ansible.cfg).
@@ -27,7 +27,6 @@ from ansible.plugins.callback import CallbackBase
 from ansible.plugins.loader import filter_loader, lookup_loader, test_loader
 
 PLUGINS = pathlib.Path(__file__).resolve().parents[1]
-TASKS = 10  # what is gained at each task is little, and a playbook that refuses has ended by then
 LOOKUPS = ('env', 'file', 'fileglob', 'password', 'pipe', 'template')
 
 
@@ -41,12 +40,12 @@ class CallbackModule(CallbackBase):
 
     def __init__(self):
         super().__init__()
-        self._tasks = 0
+        self._loaded = False
 
     def v2_playbook_on_task_start(self, task, is_conditional):  # pylint: disable=unused-argument
-        """Count, and load when it is time."""
-        self._tasks += 1
-        if self._tasks == TASKS:
+        """Load before the first."""
+        if not self._loaded:
+            self._loaded = True
             self.load()
 
     def load(self):

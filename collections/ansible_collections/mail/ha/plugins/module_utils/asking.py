@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import tempfile
 
@@ -21,6 +22,17 @@ def bounded(argv, seconds):
     return ['timeout', '--kill-after=1', '%g' % seconds] + list(argv)
 
 
+def run(argv, environ_update=None):
+    """Run a command -> (exit code, standard output, standard error). As AnsibleModule.run_command, but at home in threads.
+
+    :param environ_update: dict, what its environment has besides ours.
+    :raises OSError: there is no such program.
+    """
+    done = subprocess.run(argv, env=dict(os.environ, LC_ALL='C', **(environ_update or {})), check=False, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding='utf-8', errors='replace')
+    return done.returncode, done.stdout, done.stderr
+
+
 def reason(argv, code, text, seconds):
     """One sentence about a command that ended with ``code`` (int) and wrote ``text`` (str) on its standard error."""
     command = ' '.join(argv)
@@ -33,7 +45,7 @@ def reason(argv, code, text, seconds):
 def ask(run, argv, seconds):
     """What the command wrote on its standard output (str).
 
-    :param run: AnsibleModule.run_command or a stand-in: a list of str -> (exit code, standard output, standard error). What goes
+    :param run: :func:`run` or a stand-in: a list of str -> (exit code, standard output, standard error). What goes
         into the environment is bound to it (functools.partial), so that it does not fill the sentences about the command.
     :raises NoAnswer: it failed, could not be run, or took longer than ``seconds``.
     """

@@ -31,14 +31,8 @@ ANSWERS = {
     'certificates': 'certificates',
     'firewall': 'facts',
 }
-# Modules that a node is asked with. Firewalls are asked over another connection, in a play of their own (check-health.yml).
-MODULES = {
-    'node': 'mail.ha.commands_info',
-    'maintenance': 'mail.ha.node_maintenance',
-    'certificates': 'mail.ha.certificate_served_info',
-    **{check: 'mail.ha.%s_info' % check for check in ('vrrp', 'haproxy', 'mail_store', 'postfix_queue', 'dovecot', 'patroni', 'etcd')},
-}
-# A firewall is asked nothing else: on many of them nothing else runs.
+# A firewall is asked nothing else, for on many of them nothing else runs, and over another connection, in a play of its own
+# (check-health.yml). All others are asked by node_report_info.
 FIREWALLS = 'firewalls'
 OF_EVERY_NODE = ('node',)
 OF_GROUPS = {

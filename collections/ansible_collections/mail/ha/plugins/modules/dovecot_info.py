@@ -88,34 +88,13 @@ services:
 '''
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.mail.ha.plugins.module_utils import dovecot
-from ansible_collections.mail.ha.plugins.module_utils.asking import NoAnswer, ask_json
-
-
-def examine(parameters, run):
-    """The module's answer. ``run`` is AnsibleModule.run_command or a stand-in."""
-    def ask(*argv):
-        return ask_json(run, argv, parameters['timeout'])
-
-    try:
-        sessions = dovecot.sessions(ask('doveadm', '-f', 'json', 'who', '-1'))
-        services = dovecot.services(ask('doveadm', '-f', 'json', 'service', 'status'), ask('doveadm', '-f', 'json', 'process', 'status'))
-        seats = dovecot.seats_held(parameters['seats'], ask('ip', '-json', 'address'))
-    except NoAnswer as error:
-        return {'problems': ['this node\'s sessions could not be read: %s. Look at "systemctl status dovecot".' % error]}
-    return dict(dovecot.report(sessions, seats), services=services, problems=dovecot.service_problems(services))
+from ansible_collections.mail.ha.plugins.module_utils.checks import dovecot
 
 
 def main():
     """Entry point."""
-    module = AnsibleModule(
-        argument_spec={
-            'seats': {'type': 'dict', 'default': {}},
-            'timeout': {'type': 'float', 'default': 5},
-        },
-        supports_check_mode=True,
-    )
-    module.exit_json(changed=False, **examine(module.params, module.run_command))
+    module = AnsibleModule(argument_spec=dovecot.ARGUMENTS, supports_check_mode=True)
+    module.exit_json(changed=False, **dovecot.answer(module.params))
 
 
 if __name__ == '__main__':

@@ -150,25 +150,15 @@ problems:
 '''
 
 from ansible.module_utils.basic import AnsibleModule
-
-from ansible_collections.mail.ha.plugins.module_utils import haproxy
-
-
-def examine(ask):
-    """The module's answer. ``ask(command)`` is haproxy.ask over the socket, or a stand-in. Raises HaproxyError."""
-    found = haproxy.servers(ask('show stat'), ask('show servers state'))
-    return dict(haproxy.info(ask('show info')), services=haproxy.service_backends(found), servers=found, problems=haproxy.problems(found))
+from ansible_collections.mail.ha.plugins.module_utils.checks import CheckError, haproxy
 
 
 def main():
     """Entry point."""
-    module = AnsibleModule(
-        argument_spec={'socket': {'type': 'path', 'default': haproxy.SOCKET}},
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(argument_spec=haproxy.ARGUMENTS, supports_check_mode=True)
     try:
-        answer = examine(lambda command: haproxy.ask(command, module.params['socket']))
-    except haproxy.HaproxyError as error:
+        answer = haproxy.answer(module.params)
+    except CheckError as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=False, **answer)
 

@@ -155,60 +155,13 @@ split_brain:
 '''
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.mail.ha.plugins.module_utils import gluster, mail_store
-from ansible_collections.mail.ha.plugins.module_utils.asking import bounded
-
-FROM_GLUSTER = ('quorum', 'bricks', 'pending', 'split_brain')
-
-
-def examine(parameters, run, mountinfo):
-    """The module's answer. ``run`` is AnsibleModule.run_command or a stand-in, ``mountinfo`` the text of /proc/self/mountinfo."""
-    def run_bounded(argv):
-        return run(bounded(argv, parameters['timeout']))
-
-    code, out, err = run_bounded([parameters['probe']])
-    written = mail_store.write(code, out or err)
-    answer = {
-        'problems': [] if written['writable'] else ['no mail can be stored: %s' % written['reason']],
-        'writable': written['writable'],
-        'write_seconds': written['seconds'],
-        'mount': mail_store.mount(mountinfo, parameters['path']),
-    }
-    if parameters['engine'] == 'glusterfs':
-        sources = ['%s:%s' % (member, parameters['volume']['name']) for member in parameters['volume']['members']]
-    else:
-        sources = [parameters['source']] if parameters['source'] else []
-    answer['problems'] += mail_store.foreign(answer['mount'], parameters['path'], sources)
-    if parameters['engine'] == 'glusterfs':
-        state = gluster.state(parameters['volume'], run_bounded)
-        answer.update({name: state[name] for name in FROM_GLUSTER})
-        answer['problems'] += state['problems']
-    return answer
+from ansible_collections.mail.ha.plugins.module_utils.checks import mail_store
 
 
 def main():
     """Entry point."""
-    module = AnsibleModule(
-        argument_spec={
-            'engine': {'type': 'str', 'choices': ['glusterfs', 'mounted'], 'required': True},
-            'path': {'type': 'path', 'default': '/srv/mail'},
-            'probe': {'type': 'path', 'default': '/usr/local/lib/ha-mail/mail-store-probe'},
-            'source': {'type': 'str', 'default': ''},
-            'volume': {'type': 'dict', 'options': {
-                'name': {'type': 'str', 'required': True},
-                'address': {'type': 'str', 'required': True},
-                'members': {'type': 'list', 'elements': 'str', 'required': True},
-                'brick_members': {'type': 'list', 'elements': 'str', 'required': True},
-                'brick_path': {'type': 'path', 'required': True},
-            }},
-            'timeout': {'type': 'float', 'default': 30},
-        },
-        required_if=[('engine', 'glusterfs', ['volume'])],
-        supports_check_mode=True,
-    )
-    with open('/proc/self/mountinfo', encoding='utf-8', errors='surrogateescape') as table:
-        mountinfo = table.read()
-    module.exit_json(changed=False, **examine(module.params, module.run_command, mountinfo))
+    module = AnsibleModule(argument_spec=mail_store.ARGUMENTS, supports_check_mode=True, **mail_store.RULES)
+    module.exit_json(changed=False, **mail_store.answer(module.params))
 
 
 if __name__ == '__main__':

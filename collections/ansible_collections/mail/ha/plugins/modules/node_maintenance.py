@@ -69,30 +69,12 @@ new:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.mail.ha.plugins.module_utils import maintenance
-
-PROGRAM = '/usr/local/lib/ha-mail/maintenance'
-
-
-def call(run, *arguments):
-    """Run the program and return (exit code, output). Raises MaintenanceError when it cannot be run."""
-    try:
-        code, out, err = run([PROGRAM] + list(arguments), handle_exceptions=False)
-    except OSError as error:
-        raise maintenance.MaintenanceError('%s cannot be run: %s. Apply the role node_agent to this host.' % (PROGRAM, error)) from error
-    return code, out if out.strip() else err
-
-
-def status(run):
-    """The state at present. An invalid one makes the program exit with 1 and is still an answer."""
-    try:
-        return maintenance.parse(call(run, 'status')[1])
-    except maintenance.MaintenanceError as error:
-        raise maintenance.MaintenanceError('%s status: %s' % (PROGRAM, error)) from error
+from ansible_collections.mail.ha.plugins.module_utils import asking, maintenance
+from ansible_collections.mail.ha.plugins.module_utils.checks.maintenance import PROGRAM, call, status
 
 
 def ensure(state, check_mode, run):
-    """Bring the node to ``state``. ``run`` is AnsibleModule.run_command or a stand-in.
+    """Bring the node to ``state``. ``run`` is asking.run or a stand-in.
 
     Returns the module's answer; raises MaintenanceError.
     """
@@ -119,7 +101,7 @@ def main():
         supports_check_mode=True,
     )
     try:
-        answer = ensure(module.params['state'], module.check_mode, module.run_command)
+        answer = ensure(module.params['state'], module.check_mode, asking.run)
     except maintenance.MaintenanceError as error:
         module.fail_json(msg=str(error))
     module.exit_json(**answer)

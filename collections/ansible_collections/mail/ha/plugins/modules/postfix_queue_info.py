@@ -149,65 +149,14 @@ destinations_total:
   sample: 1
 '''
 
-import os
-import time
-
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.mail.ha.plugins.module_utils import postfix_queue
-from ansible_collections.mail.ha.plugins.module_utils.asking import NoAnswer, lines
-
-COMMAND = ['postqueue', '-j']
-
-
-def corrupt(spool, now):
-    """The queue ``corrupt`` as the files of its directory show it."""
-    with os.scandir(os.path.join(spool, 'corrupt')) as files:
-        found = [entry.stat() for entry in files if entry.is_file()]
-    return {
-        'messages': len(found),
-        'bytes': sum(entry.st_size for entry in found),
-        'oldest': max((round(now - entry.st_mtime) for entry in found), default=None),
-    }
-
-
-def examine(parameters, ask, now):
-    """The module's answer. ``now`` is the time.
-
-    :param ask: called with a list for remarks, gives the lines of ``postqueue -j``; iterating them may raise NoAnswer.
-    """
-    remarks = []
-    try:
-        found = postfix_queue.summarize(ask(remarks), now, parameters['max_destinations'], parameters['delivery_socket'],
-                                        parameters['domains'])
-        found['queues']['corrupt'] = corrupt(parameters['spool'], now)
-    except (NoAnswer, OSError, ValueError) as error:
-        return {'problems': ['the queue could not be read: %s. Look at "systemctl status postfix".' % error]}
-    # "Mail system is down -- accessing queue directly": the counts are right, and nobody delivers.
-    found['problems'] = ['postqueue says: %s. Look at "systemctl status postfix".' % remark.strip() for remark in remarks if remark.strip()]
-    found['problems'] += postfix_queue.verdict(
-        found, parameters['max_deferred'], parameters['max_age'], parameters['max_undelivered'], parameters['max_waiting'])
-    return found
+from ansible_collections.mail.ha.plugins.module_utils.checks import postfix_queue
 
 
 def main():
     """Entry point."""
-    module = AnsibleModule(
-        argument_spec={
-            'max_deferred': {'type': 'int'},
-            'max_age': {'type': 'float'},
-            'delivery_socket': {'type': 'path'},
-            'max_undelivered': {'type': 'float'},
-            'domains': {'type': 'list', 'elements': 'str', 'default': []},
-            'max_waiting': {'type': 'float'},
-            'max_destinations': {'type': 'int', 'default': 100},
-            'spool': {'type': 'path', 'default': '/var/spool/postfix'},
-            'timeout': {'type': 'float', 'default': 30},
-        },
-        required_by={'max_undelivered': ['delivery_socket']},
-        supports_check_mode=True,
-    )
-    module.exit_json(changed=False, **examine(
-        module.params, lambda remarks: lines(COMMAND, module.params['timeout'], remarks), time.time()))
+    module = AnsibleModule(argument_spec=postfix_queue.ARGUMENTS, supports_check_mode=True, **postfix_queue.RULES)
+    module.exit_json(changed=False, **postfix_queue.answer(module.params))
 
 
 if __name__ == '__main__':

@@ -142,63 +142,17 @@ problems:
   sample: ["seat01 (192.0.2.201): keepalived is in state FAULT, expected MASTER or BACKUP. journalctl -u keepalived names the check that fails."]
 '''
 
-import json
-
 from ansible.module_utils.basic import AnsibleModule
-
-from ansible_collections.mail.ha.plugins.module_utils import neighbours, vrrp
-
-PROGRAM = '/usr/local/lib/ha-mail/vrrp-addresses'
-
-
-def examine(parameters, run, ask=neighbours.ask):
-    """The module's answer.
-
-    ``run`` is AnsibleModule.run_command and ``ask`` is neighbours.ask, or stand-ins. Raises VrrpError, NeighbourError.
-    """
-    instances = []
-    if parameters['status']:
-        try:
-            # Exit code 1 says that something is not good; the answer says what.
-            dummy, out, err = run([PROGRAM, 'status'], handle_exceptions=False)
-            instances = vrrp.parse(out or err)
-        except (OSError, vrrp.VrrpError) as error:
-            raise vrrp.VrrpError('%s status: %s. Apply the role keepalived to this host.' % (PROGRAM, error)) from error
-    links = json.loads(run(['ip', '-json', 'address'], check_rc=True)[1])
-    answers = {}
-    if parameters['arp']:
-        answers = ask([entry['address'] for entry in parameters['addresses']], links, parameters['wait'])
-    seen = [{'name': entry['name'], 'address': entry['address'], 'macs': answers[entry['address']]}
-            for entry in parameters['addresses'] if parameters['arp']]
-    held = [entry['name'] for entry in instances if entry['address_present']]
-    return {
-        'instances': instances,
-        'neighbours': seen,
-        'macs': vrrp.own_macs(links),
-        'problems': vrrp.problems(instances) + vrrp.rivals(seen, held),
-    }
+from ansible_collections.mail.ha.plugins.module_utils.checks import CheckError, vrrp
 
 
 def main():
     """Entry point."""
-    module = AnsibleModule(
-        argument_spec={
-            'status': {'type': 'bool', 'default': True},
-            'addresses': {'type': 'list', 'elements': 'dict', 'default': [], 'options': {
-                'name': {'type': 'str', 'required': True},
-                'address': {'type': 'str', 'required': True},
-            }},
-            'arp': {'type': 'bool', 'default': False},
-            'wait': {'type': 'float', 'default': 0.6},
-        },
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(argument_spec=vrrp.ARGUMENTS, supports_check_mode=True)
     try:
-        answer = examine(module.params, module.run_command)
-    except (neighbours.NeighbourError, vrrp.VrrpError, ValueError) as error:
+        answer = vrrp.answer(module.params)
+    except CheckError as error:
         module.fail_json(msg=str(error))
-    except OSError as error:
-        module.fail_json(msg='The neighbours could not be asked: %s. Become root, and look whether the interface is up.' % error)
     module.exit_json(changed=False, **answer)
 
 

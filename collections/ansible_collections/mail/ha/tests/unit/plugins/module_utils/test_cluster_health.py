@@ -251,7 +251,7 @@ def test_derived_the_same_words_of_several_nodes_are_told_once(reports):
 def test_checks_follow_the_groups():
     assert cluster_health.checks(['monitors']) == ['node']
     assert cluster_health.checks(['loadbalancers']) == ['node', 'maintenance', 'vrrp', 'haproxy', 'certificates']
-    assert set(cluster_health.checks(['mailservers', 'databases'])) == set(cluster_health.MODULES) - {'haproxy'}
+    assert set(cluster_health.checks(['mailservers', 'databases'])) == set(cluster_health.ANSWERS) - {'haproxy', 'firewall'}
     assert cluster_health.checks(['firewalls']) == ['firewall'], 'nothing of ours runs there'
 
 

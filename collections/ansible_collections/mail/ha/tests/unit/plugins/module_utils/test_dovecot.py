@@ -11,7 +11,7 @@ import os
 import pytest
 
 from ansible_collections.mail.ha.plugins.module_utils import dovecot
-from ansible_collections.mail.ha.plugins.modules import dovecot_info
+from ansible_collections.mail.ha.plugins.module_utils.checks import dovecot as check
 
 HOSTS = ['mail1', 'mail2', 'mail3']
 SEATS = {'seat%02d' % number: '10.77.1.2%02d' % number for number in range(1, 13)}
@@ -101,7 +101,7 @@ def run(argv):
 
 
 def test_the_module():
-    answer = dovecot_info.examine({'seats': SEATS, 'timeout': 5}, run)
+    answer = check.examine({'seats': SEATS, 'timeout': 5}, run)
     assert answer['problems'] == []
     assert answer['seats'] == ['seat01', 'seat04', 'seat07', 'seat10']
     assert {found['name'] for found in answer['services']} >= {'imap', 'lmtp', 'auth'}
@@ -113,5 +113,5 @@ def test_the_module():
     (124, '', 'gave no answer within 5 s'),
 ])
 def test_no_answer_is_a_problem(code, err, reason):
-    problem, = dovecot_info.examine({'seats': SEATS, 'timeout': 5}, lambda argv: (code, '', err))['problems']
+    problem, = check.examine({'seats': SEATS, 'timeout': 5}, lambda argv: (code, '', err))['problems']
     assert reason in problem and 'systemctl status dovecot' in problem

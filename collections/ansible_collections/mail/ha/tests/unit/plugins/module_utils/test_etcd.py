@@ -11,7 +11,7 @@ import os
 import pytest
 
 from ansible_collections.mail.ha.plugins.module_utils import etcd
-from ansible_collections.mail.ha.plugins.modules import etcd_info
+from ansible_collections.mail.ha.plugins.module_utils.checks import etcd as check
 
 MEMBERS = {name: 'https://%s.nodes.ha.test:2379' % name for name in ('mail1', 'mail2', 'mail3')}
 TINY = {'tiny': 'http://127.0.0.1:12379'}
@@ -34,7 +34,7 @@ def examine(state, members=None, url=None, instead=None):
         out, err = said(place, name), said(place, name, 'err')
         return 1 if err or 'false' in out else 0, out, err
     members = members or MEMBERS
-    return etcd_info.examine({'url': url or min(members.values()), 'members': members, 'ca_file': 'ca', 'cert_file': 'cert', 'key_file': 'key',
+    return check.examine({'url': url or min(members.values()), 'members': members, 'ca_file': 'ca', 'cert_file': 'cert', 'key_file': 'key',
                               'timeout': 2}, run)
 
 
@@ -110,7 +110,7 @@ def test_members_missing():
 
 def test_etcdctl_gets_endpoints_and_files_by_environment():
     asked = []
-    etcd_info.examine({'url': 'u1', 'members': {'a': 'u1', 'b': 'u2'}, 'ca_file': 'ca', 'cert_file': 'cert',
+    check.examine({'url': 'u1', 'members': {'a': 'u1', 'b': 'u2'}, 'ca_file': 'ca', 'cert_file': 'cert',
                        'key_file': 'key', 'timeout': 2}, lambda argv, environ_update: asked.append((argv, environ_update)) or (1, '', ''))
     assert asked[0] == (['timeout', '--kill-after=1', '4', 'etcdctl', '--command-timeout=2s', '--write-out=json', 'member', 'list'],
                         {'ETCDCTL_ENDPOINTS': 'u1', 'ETCDCTL_CACERT': 'ca', 'ETCDCTL_CERT': 'cert', 'ETCDCTL_KEY': 'key'})
@@ -120,7 +120,7 @@ def test_etcdctl_gets_endpoints_and_files_by_environment():
 def test_no_etcdctl_is_a_problem():
     def run(argv, environ_update):
         return 127, '', "timeout: failed to run command 'etcdctl': No such file or directory"
-    found = etcd_info.examine({'url': 'u', 'members': MEMBERS, 'ca_file': 'ca', 'cert_file': 'cert', 'key_file': 'key', 'timeout': 2}, run)
+    found = check.examine({'url': 'u', 'members': MEMBERS, 'ca_file': 'ca', 'cert_file': 'cert', 'key_file': 'key', 'timeout': 2}, run)
     assert len([sentence for sentence in found['problems'] if 'No such file or directory' in sentence]) == 3
 
 

@@ -13,7 +13,7 @@ import threading
 import pytest
 
 from ansible_collections.mail.ha.plugins.module_utils import haproxy
-from ansible_collections.mail.ha.plugins.modules import haproxy_info
+from ansible_collections.mail.ha.plugins.module_utils.checks import haproxy as check
 
 SERVICES = ['smtp', 'submissions', 'submission', 'imaps', 'pop3s', 'sieve']
 
@@ -33,7 +33,7 @@ def of(found, backend, name):
 
 
 def test_the_module_says_it_all():
-    answer = haproxy_info.examine(answers('healthy').get)
+    answer = check.examine(answers('healthy').get)
     assert (answer['version'], answer['uptime'], answer['services'], answer['problems']) == ('3.0.11-1+deb13u5', 615, SERVICES, [])
     assert len(answer['servers']) == (len(SERVICES) + 2) * 3
     assert of(answer['servers'], 'imaps', 'mail2') == {

@@ -10,7 +10,7 @@ import os
 import pytest
 
 from ansible_collections.mail.ha.plugins.module_utils import mail_store
-from ansible_collections.mail.ha.plugins.modules import mail_store_info
+from ansible_collections.mail.ha.plugins.module_utils.checks import mail_store as check
 
 MEMBERS = ['10.77.1.21', '10.77.1.22', '10.77.1.23']
 VOLUME = {'name': 'mail', 'address': MEMBERS[0], 'members': MEMBERS, 'brick_members': MEMBERS, 'brick_path': '/var/lib/ha-mail/brick'}
@@ -33,7 +33,7 @@ def examine(state, engine='glusterfs', code=0, mounted=None, source=''):
     if mounted:
         table = table.replace('fuse.glusterfs 10.77.1.21:mail', ' '.join(mounted))
         assert table != said(state, 'mountinfo.txt') or mounted[1] == '10.77.1.21:mail'
-    return mail_store_info.examine({'engine': engine, 'path': '/srv/mail', 'probe': PROBE, 'source': source,
+    return check.examine({'engine': engine, 'path': '/srv/mail', 'probe': PROBE, 'source': source,
                                     'volume': VOLUME if engine == 'glusterfs' else None, 'timeout': 30}, run, table)
 
 
@@ -97,7 +97,7 @@ def test_a_store_that_is_not_mounted():
 
 
 def test_a_glusterd_that_gives_no_answer():
-    found = mail_store_info.examine({'engine': 'glusterfs', 'path': '/srv/mail', 'probe': PROBE, 'source': '', 'volume': VOLUME, 'timeout': 30},
+    found = check.examine({'engine': 'glusterfs', 'path': '/srv/mail', 'probe': PROBE, 'source': '', 'volume': VOLUME, 'timeout': 30},
                                     lambda argv: (124, '', ''), '')
     assert found['problems'] == ['no mail can be stored: no answer from the probe (exit code 124)',
                                  'glusterd gave no useful answer: no answer']
@@ -108,7 +108,7 @@ def test_a_probe_that_is_not_there():
     def run(argv):
         return 127, '', "timeout: failed to run command '%s': No such file or directory" % PROBE
     parameters = {'engine': 'mounted', 'path': '/srv/mail', 'probe': PROBE, 'source': '', 'volume': None, 'timeout': 30}
-    problem, = mail_store_info.examine(parameters, run, '')['problems']
+    problem, = check.examine(parameters, run, '')['problems']
     assert 'No such file or directory' in problem
 
 

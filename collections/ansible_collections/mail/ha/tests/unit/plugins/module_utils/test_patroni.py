@@ -11,7 +11,7 @@ import os
 import pytest
 
 from ansible_collections.mail.ha.plugins.module_utils import patroni
-from ansible_collections.mail.ha.plugins.modules import patroni_info
+from ansible_collections.mail.ha.plugins.module_utils.checks import patroni as check
 
 MEMBERS = ['mail1', 'mail2', 'mail3']
 
@@ -76,7 +76,7 @@ def test_replay_delay_that_cannot_be_known(changes):
 def delayed(first, second=None, **limits):
     """What the module says of a replica that gives these answers, and how often it waited; the rest of the answers is real."""
     answers, waited = [first[0], (second or first)[0]], []
-    found = patroni_info.examine(
+    found = check.examine(
         dict(PARAMETERS, **limits), lambda path: said('healthy_mail1')['cluster'] if path == '/cluster' else dict(
             answers[len(waited)], dcs_last_seen=first[1], failsafe_mode_is_active=False), first[1], waited.append)
     return found, waited
@@ -180,7 +180,7 @@ PARAMETERS = {'url': 'https://mail2.nodes.example:8008', 'members': MEMBERS, 'ma
 
 def test_the_module_puts_both_answers_together():
     answers = said('healthy_mail2')
-    found = patroni_info.examine(PARAMETERS, lambda path: answers[path.strip('/')], answers['patroni']['dcs_last_seen'] + 1)
+    found = check.examine(PARAMETERS, lambda path: answers[path.strip('/')], answers['patroni']['dcs_last_seen'] + 1)
     assert found['problems'] == []
     assert found['leader'] == 'mail2'
 
@@ -189,10 +189,10 @@ def test_the_module_puts_both_answers_together():
 def test_no_answer_is_a_problem(error):
     def ask(path):
         raise error
-    problem, = patroni_info.examine(PARAMETERS, ask, 0)['problems']
+    problem, = check.examine(PARAMETERS, ask, 0)['problems']
     assert PARAMETERS['url'] in problem and str(error) in problem
 
 
 def test_an_answer_of_another_shape_is_a_problem():
-    problem, = patroni_info.examine(PARAMETERS, lambda path: ['who are you'], 0)['problems']
+    problem, = check.examine(PARAMETERS, lambda path: ['who are you'], 0)['problems']
     assert 'no useful answer' in problem

@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from ansible_collections.mail.ha.plugins.module_utils import asking, postfix_queue
-from ansible_collections.mail.ha.plugins.modules import postfix_queue_info
+from ansible_collections.mail.ha.plugins.module_utils.checks import postfix_queue as check
 
 NOW = 1795557726  # when the fixture was taken
 
@@ -169,7 +169,7 @@ def examine(tmp_path, ask, **limits):
     os.makedirs(tmp_path / 'corrupt', exist_ok=True)
     parameters = {'max_deferred': None, 'max_age': None, 'delivery_socket': None, 'max_undelivered': None,
                   'domains': [], 'max_waiting': None, 'max_destinations': 100, 'spool': str(tmp_path), **limits}
-    return postfix_queue_info.examine(parameters, ask, NOW)
+    return check.examine(parameters, ask, NOW)
 
 
 def run(argv, seconds):

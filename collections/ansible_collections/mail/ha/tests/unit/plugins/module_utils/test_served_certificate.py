@@ -10,7 +10,7 @@ import time
 
 import pytest
 from ansible_collections.mail.ha.plugins.module_utils import mail_clients, served_certificate
-from ansible_collections.mail.ha.plugins.modules import certificate_served_info
+from ansible_collections.mail.ha.plugins.module_utils.checks import certificates as check
 
 x509 = pytest.importorskip("cryptography.x509")
 from cryptography.hazmat.primitives import hashes, serialization  # noqa: E402
@@ -167,7 +167,7 @@ def test_a_server_that_refuses_tls_is_told_apart_from_a_certificate(authority, t
 
 def judge(certificate, authority, name="mail.test", min_days=14):
     endpoint = {"name": "imaps", "address": "192.0.2.1", "port": 993, "server_name": name}
-    return certificate_served_info.judge(endpoint, certificate, authority[0], min_days, NOW)
+    return check.judge(endpoint, certificate, authority[0], min_days, NOW)
 
 
 def test_a_good_certificate_has_no_problems(authority):
@@ -193,4 +193,4 @@ def test_faults_are_named(days, name, signed, expected, authority):
     ("192.0.2.1", ["192.0.2.2"], False),
 ])
 def test_names_and_addresses_are_matched(name, names, expected):
-    assert certificate_served_info.valid_for(name, names) is expected
+    assert check.valid_for(name, names) is expected

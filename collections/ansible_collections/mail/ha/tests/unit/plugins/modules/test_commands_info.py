@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from ansible_collections.mail.ha.plugins.modules import commands_info
+from ansible_collections.mail.ha.plugins.module_utils.checks import node as check
 
 
 def command(*argv, **others):
@@ -16,7 +16,7 @@ def command(*argv, **others):
 
 
 def examine(*commands, timeout=5):
-    return commands_info.examine({'commands': list(commands), 'timeout': timeout})
+    return check.examine({'commands': list(commands), 'timeout': timeout})
 
 
 def test_all_well():

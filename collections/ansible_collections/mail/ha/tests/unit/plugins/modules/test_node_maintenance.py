@@ -14,7 +14,7 @@ DRAIN = {'state': 'drain', 'vrrp_weight': -250}
 
 
 class Node:
-    """A stand-in for run_command: a node with the switch."""
+    """A stand-in for asking.run: a node with the switch."""
 
     def __init__(self, state='ready', weight=0, stuck=False):
         self.state = state
@@ -22,8 +22,8 @@ class Node:
         self.stuck = stuck
         self.commands = []
 
-    def run(self, command, handle_exceptions=True):
-        assert command[0] == node_maintenance.PROGRAM and not handle_exceptions
+    def run(self, command):
+        assert command[0] == node_maintenance.PROGRAM
         words = command[1:]
         if words == ['status']:
             return (0 if self.state != 'invalid' else 1,
@@ -68,7 +68,7 @@ def test_a_switch_that_does_not_move_is_a_failure():
 
 
 def test_a_node_without_the_program_is_named_with_the_cure():
-    def run(command, handle_exceptions=True):
+    def run(command):
         raise FileNotFoundError(2, 'No such file or directory')
     with pytest.raises(maintenance.MaintenanceError, match='maintenance cannot be run: .* Apply the role node_agent'):
         node_maintenance.ensure('drain', False, run)
@@ -76,4 +76,4 @@ def test_a_node_without_the_program_is_named_with_the_cure():
 
 def test_an_answer_that_is_none_is_shown():
     with pytest.raises(maintenance.MaintenanceError, match="maintenance status: found 'Traceback"):
-        node_maintenance.ensure('drain', True, lambda command, handle_exceptions: (1, '', 'Traceback'))
+        node_maintenance.ensure('drain', True, lambda command: (1, '', 'Traceback'))

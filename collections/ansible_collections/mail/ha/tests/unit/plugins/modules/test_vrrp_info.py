@@ -9,7 +9,7 @@ import json
 import pytest
 
 from ansible_collections.mail.ha.plugins.module_utils import neighbours, vrrp
-from ansible_collections.mail.ha.plugins.modules import vrrp_info
+from ansible_collections.mail.ha.plugins.module_utils.checks import vrrp as check
 
 HELD = {'name': 'seat01', 'address': '10.77.1.201', 'state': 'MASTER', 'priority': 254, 'since': 1795556351.640158, 'address_present': True,
         'good': True}
@@ -22,11 +22,11 @@ ADDRESSES = [{'name': 'seat01', 'address': '10.77.1.201'}, {'name': 'seat02', 'a
 
 
 def node(instances=(HELD, FREE)):
-    """A stand-in for run_command."""
-    def run(command, check_rc=False, handle_exceptions=True):
-        if command == ['ip', '-json', 'address']:
+    """A stand-in for asking.run."""
+    def run(command):
+        if command[-3:] == ['ip', '-json', 'address']:
             return 0, json.dumps(LINKS), ''
-        assert command == [vrrp_info.PROGRAM, 'status'] and not handle_exceptions
+        assert command == [check.PROGRAM, 'status']
         return 0 if all(entry['good'] for entry in instances) else 1, json.dumps(list(instances)), ''
     return run
 
@@ -44,7 +44,7 @@ def parameters(**changed):
 
 
 def test_what_a_node_and_its_neighbours_say():
-    assert vrrp_info.examine(parameters(), node(), network(_202=['22:b0:0e:22:88:c6'])) == {
+    assert check.examine(parameters(), node(), network(_202=['22:b0:0e:22:88:c6'])) == {
         'instances': [HELD, FREE],
         'neighbours': [{'name': 'seat01', 'address': '10.77.1.201', 'macs': []},
                        {'name': 'seat02', 'address': '10.77.1.202', 'macs': ['22:b0:0e:22:88:c6']}],
@@ -54,12 +54,12 @@ def test_what_a_node_and_its_neighbours_say():
 
 
 def test_without_arp_nobody_is_asked():
-    answer = vrrp_info.examine(parameters(arp=False), node(), ask=None)
+    answer = check.examine(parameters(arp=False), node(), ask=None)
     assert (answer['neighbours'], answer['problems']) == ([], [])
 
 
 def test_a_host_without_keepalived_only_looks():
-    answer = vrrp_info.examine(parameters(status=False), node(), network(_201=['a'], _202=['b', 'c']))
+    answer = check.examine(parameters(status=False), node(), network(_201=['a'], _202=['b', 'c']))
     assert answer['instances'] == []
     problem, = answer['problems']
     assert problem.startswith('seat02 (10.77.1.202): b, c answer for it, expected one')
@@ -67,18 +67,18 @@ def test_a_host_without_keepalived_only_looks():
 
 def test_what_is_wrong_here_and_another_holder_are_problems():
     broken = dict(FREE, state='FAULT', good=False)
-    problems = vrrp_info.examine(parameters(), node([HELD, broken]), network(_201=['22:b0:0e:22:88:c6']))['problems']
+    problems = check.examine(parameters(), node([HELD, broken]), network(_201=['22:b0:0e:22:88:c6']))['problems']
     assert [problem.partition(':')[0] for problem in problems] == ['seat02 (10.77.1.202)', 'seat01 (10.77.1.201)']
     assert 'state FAULT' in problems[0] and 'only this node to hold it' in problems[1]
 
 
 def test_no_keepalived_is_a_failure_with_the_cure():
-    def run(command, check_rc=False, handle_exceptions=True):
+    def run(command):
         raise FileNotFoundError(2, 'No such file or directory')
     with pytest.raises(vrrp.VrrpError, match='vrrp-addresses status: .*No such file.* Apply the role keepalived to this host'):
-        vrrp_info.examine(parameters(), run)
+        check.examine(parameters(), run)
 
 
 def test_an_address_of_another_network_is_a_failure():
     with pytest.raises(neighbours.NeighbourError, match='203.0.113.9 is in no network of this host'):
-        vrrp_info.examine(parameters(addresses=[{'name': 'far', 'address': '203.0.113.9'}]), node())
+        check.examine(parameters(addresses=[{'name': 'far', 'address': '203.0.113.9'}]), node())
