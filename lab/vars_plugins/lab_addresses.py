@@ -2,7 +2,7 @@
 
 Labs are named, and each name has address ranges of its own, so that several exist side by side (LAB=name). As templates in the inventory they
 were a quarter of what check-health.yml takes: every address of the lab contains one, and a template is evaluated anew wherever it is used.
-lab/enter names this folder to Ansible.
+Only inventories beside group_vars/all/lab.yml are the lab's; others get nothing from here.
 """
 
 import hashlib
@@ -10,6 +10,8 @@ import os
 
 from ansible.inventory.group import Group
 from ansible.plugins.vars import BaseVarsPlugin
+
+MARK = "group_vars/all/lab.yml"
 
 
 def ranges(name):
@@ -30,10 +32,12 @@ def ranges(name):
 
 
 class VarsModule(BaseVarsPlugin):
-    """Variables of all hosts."""
+    """Variables of all hosts of the lab."""
 
     def get_vars(self, loader, path, entities, cache=True):  # pylint: disable=unused-argument
-        """The variables of ``entities`` (a group, a host, or a list of them)."""
+        """The variables of ``entities`` (a group, a host, or a list of them) in the inventory whose folder is ``path``."""
         super().get_vars(loader, path, entities)
         entities = entities if isinstance(entities, list) else [entities]
-        return ranges(os.environ.get("LAB") or "lab") if any(isinstance(entity, Group) and entity.name == "all" for entity in entities) else {}
+        if any(isinstance(entity, Group) and entity.name == "all" for entity in entities) and os.path.exists(os.path.join(path, MARK)):
+            return ranges(os.environ.get("LAB") or "lab")
+        return {}

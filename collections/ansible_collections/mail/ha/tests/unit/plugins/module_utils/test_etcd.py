@@ -35,7 +35,7 @@ def examine(state, members=None, url=None, instead=None):
         return 1 if err or 'false' in out else 0, out, err
     members = members or MEMBERS
     return check.examine({'url': url or min(members.values()), 'members': members, 'ca_file': 'ca', 'cert_file': 'cert', 'key_file': 'key',
-                              'timeout': 2}, run)
+                          'timeout': 2}, run)
 
 
 def test_a_healthy_cluster():
@@ -111,7 +111,7 @@ def test_members_missing():
 def test_etcdctl_gets_endpoints_and_files_by_environment():
     asked = []
     check.examine({'url': 'u1', 'members': {'a': 'u1', 'b': 'u2'}, 'ca_file': 'ca', 'cert_file': 'cert',
-                       'key_file': 'key', 'timeout': 2}, lambda argv, environ_update: asked.append((argv, environ_update)) or (1, '', ''))
+                   'key_file': 'key', 'timeout': 2}, lambda argv, environ_update: asked.append((argv, environ_update)) or (1, '', ''))
     assert asked[0] == (['timeout', '--kill-after=1', '4', 'etcdctl', '--command-timeout=2s', '--write-out=json', 'member', 'list'],
                         {'ETCDCTL_ENDPOINTS': 'u1', 'ETCDCTL_CACERT': 'ca', 'ETCDCTL_CERT': 'cert', 'ETCDCTL_KEY': 'key'})
     assert asked[1][1]['ETCDCTL_ENDPOINTS'] == 'u1,u2'

@@ -34,7 +34,7 @@ def examine(state, engine='glusterfs', code=0, mounted=None, source=''):
         table = table.replace('fuse.glusterfs 10.77.1.21:mail', ' '.join(mounted))
         assert table != said(state, 'mountinfo.txt') or mounted[1] == '10.77.1.21:mail'
     return check.examine({'engine': engine, 'path': '/srv/mail', 'probe': PROBE, 'source': source,
-                                    'volume': VOLUME if engine == 'glusterfs' else None, 'timeout': 30}, run, table)
+                          'volume': VOLUME if engine == 'glusterfs' else None, 'timeout': 30}, run, table)
 
 
 def test_a_healthy_store():
@@ -98,7 +98,7 @@ def test_a_store_that_is_not_mounted():
 
 def test_a_glusterd_that_gives_no_answer():
     found = check.examine({'engine': 'glusterfs', 'path': '/srv/mail', 'probe': PROBE, 'source': '', 'volume': VOLUME, 'timeout': 30},
-                                    lambda argv: (124, '', ''), '')
+                          lambda argv: (124, '', ''), '')
     assert found['problems'] == ['no mail can be stored: no answer from the probe (exit code 124)',
                                  'glusterd gave no useful answer: no answer']
     assert found['quorum'] == {'needed': 2, 'online': 0, 'met': False}
