@@ -69,6 +69,10 @@ def test_no_run_at_all(site):
     refused(drill(site, "-e", "drill_runs=0"), site, "drill_runs: found 0, expected 1 or more.")
 
 
+def test_settings_of_the_ledger_that_are_none(site):
+    refused(drill(site, "-e", "drill_ledger=rate=1"), site, "drill_ledger: found 'rate=1', expected settings by name;")
+
+
 def test_power_that_cannot_be_switched(site):
     site.edit("group_vars/all/lab.yml", "  pause: podman pause {{ lab_name }}-{{ inventory_hostname }}\n", "")
     refused(drill(site, fault="mailserver-paused"), site,

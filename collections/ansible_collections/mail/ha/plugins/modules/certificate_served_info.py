@@ -98,17 +98,13 @@ problems:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.mail.ha.plugins.module_utils.checks import CheckError, certificates
+from ansible_collections.mail.ha.plugins.module_utils.checks import certificates, end
 
 
 def main():
     """Entry point."""
     module = AnsibleModule(argument_spec=certificates.ARGUMENTS, supports_check_mode=True)
-    try:
-        answer = certificates.answer(module.params)
-    except CheckError as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(changed=False, **answer)
+    end(module, certificates)
 
 
 if __name__ == '__main__':

@@ -66,13 +66,13 @@ results:
 '''
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.mail.ha.plugins.module_utils.checks import node
+from ansible_collections.mail.ha.plugins.module_utils.checks import end, node
 
 
 def main():
     """Entry point."""
     module = AnsibleModule(argument_spec=node.ARGUMENTS, supports_check_mode=True)
-    module.exit_json(changed=False, **node.answer(module.params))
+    end(module, node)
 
 
 if __name__ == '__main__':

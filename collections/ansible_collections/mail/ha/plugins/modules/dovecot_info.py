@@ -88,13 +88,13 @@ services:
 '''
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.mail.ha.plugins.module_utils.checks import dovecot
+from ansible_collections.mail.ha.plugins.module_utils.checks import dovecot, end
 
 
 def main():
     """Entry point."""
     module = AnsibleModule(argument_spec=dovecot.ARGUMENTS, supports_check_mode=True)
-    module.exit_json(changed=False, **dovecot.answer(module.params))
+    end(module, dovecot)
 
 
 if __name__ == '__main__':

@@ -140,13 +140,13 @@ members:
 '''
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.mail.ha.plugins.module_utils.checks import etcd
+from ansible_collections.mail.ha.plugins.module_utils.checks import end, etcd
 
 
 def main():
     """Entry point."""
     module = AnsibleModule(argument_spec=etcd.ARGUMENTS, supports_check_mode=True)
-    module.exit_json(changed=False, **etcd.answer(module.params))
+    end(module, etcd)
 
 
 if __name__ == '__main__':

@@ -150,17 +150,13 @@ problems:
 '''
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.mail.ha.plugins.module_utils.checks import CheckError, haproxy
+from ansible_collections.mail.ha.plugins.module_utils.checks import end, haproxy
 
 
 def main():
     """Entry point."""
     module = AnsibleModule(argument_spec=haproxy.ARGUMENTS, supports_check_mode=True)
-    try:
-        answer = haproxy.answer(module.params)
-    except CheckError as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(changed=False, **answer)
+    end(module, haproxy)
 
 
 if __name__ == '__main__':

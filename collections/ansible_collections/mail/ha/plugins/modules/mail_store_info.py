@@ -155,13 +155,13 @@ split_brain:
 '''
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.mail.ha.plugins.module_utils.checks import mail_store
+from ansible_collections.mail.ha.plugins.module_utils.checks import end, mail_store
 
 
 def main():
     """Entry point."""
     module = AnsibleModule(argument_spec=mail_store.ARGUMENTS, supports_check_mode=True, **mail_store.RULES)
-    module.exit_json(changed=False, **mail_store.answer(module.params))
+    end(module, mail_store)
 
 
 if __name__ == '__main__':

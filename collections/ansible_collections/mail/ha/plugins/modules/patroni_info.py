@@ -138,13 +138,13 @@ this:
 '''
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.mail.ha.plugins.module_utils.checks import patroni
+from ansible_collections.mail.ha.plugins.module_utils.checks import end, patroni
 
 
 def main():
     """Entry point."""
     module = AnsibleModule(argument_spec=patroni.ARGUMENTS, supports_check_mode=True)
-    module.exit_json(changed=False, **patroni.answer(module.params))
+    end(module, patroni)
 
 
 if __name__ == '__main__':

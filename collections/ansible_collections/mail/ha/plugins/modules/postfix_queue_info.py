@@ -150,13 +150,13 @@ destinations_total:
 '''
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.mail.ha.plugins.module_utils.checks import postfix_queue
+from ansible_collections.mail.ha.plugins.module_utils.checks import end, postfix_queue
 
 
 def main():
     """Entry point."""
     module = AnsibleModule(argument_spec=postfix_queue.ARGUMENTS, supports_check_mode=True, **postfix_queue.RULES)
-    module.exit_json(changed=False, **postfix_queue.answer(module.params))
+    end(module, postfix_queue)
 
 
 if __name__ == '__main__':

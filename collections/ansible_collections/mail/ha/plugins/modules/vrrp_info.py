@@ -143,17 +143,13 @@ problems:
 '''
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.mail.ha.plugins.module_utils.checks import CheckError, vrrp
+from ansible_collections.mail.ha.plugins.module_utils.checks import end, vrrp
 
 
 def main():
     """Entry point."""
     module = AnsibleModule(argument_spec=vrrp.ARGUMENTS, supports_check_mode=True)
-    try:
-        answer = vrrp.answer(module.params)
-    except CheckError as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(changed=False, **answer)
+    end(module, vrrp)
 
 
 if __name__ == '__main__':

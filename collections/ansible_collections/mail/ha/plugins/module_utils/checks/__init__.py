@@ -12,3 +12,12 @@ from __future__ import annotations
 
 class CheckError(Exception):
     """There is no answer; the text says why, and what to do."""
+
+
+def end(module, check):
+    """End ``module`` (AnsibleModule) with what ``check`` finds, or fail with why it has no answer."""
+    try:
+        found = check.answer(module.params)
+    except CheckError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=False, **found)

@@ -4,11 +4,9 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
-from ansible_collections.mail.ha.plugins.module_utils.asking import GIVEN_UP, bounded
+from ansible_collections.mail.ha.plugins.module_utils.asking import GIVEN_UP, bounded, run as run_command
 
 ARGUMENTS = {
     'commands': {'type': 'list', 'elements': 'dict', 'required': True, 'options': {
@@ -26,11 +24,10 @@ MOST = 500  # characters of output that are kept
 def execute(command, timeout):
     """Run one command -> (exit code, output)."""
     try:
-        done = subprocess.run(bounded(command['argv'], timeout), env=dict(os.environ, LC_ALL='C', **command['environment']), check=False,
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding='utf-8', errors='replace')
+        code, out, err = run_command(bounded(command['argv'], timeout), command['environment'])
     except OSError as error:
         return 127, str(error)
-    return done.returncode, done.stdout.strip()
+    return code, (out + err).strip()
 
 
 def judge(command, code, output, timeout):
