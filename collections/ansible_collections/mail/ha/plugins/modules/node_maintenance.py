@@ -12,14 +12,15 @@ short_description: Maintenance state of this node
 version_added: 0.2.0
 description:
   - Sets the one switch of a node with the program that the role node_agent installs. The balancers follow it within a second or two
-    (agent check), keepalived at once (priority of every service VIP and seat). It outlives a reboot.
+    (agent check), keepalived at once (priority of every service VIP and seat), Patroni within some seconds (a leader hands over). It
+    outlives a reboot.
   - Sets the switch and nothing else. That sessions and addresses are gone is seen from the balancers and the neighbours
-    (M(mail.ha.haproxy_info), M(mail.ha.vrrp_info)).
+    (M(mail.ha.haproxy_info), M(mail.ha.vrrp_info)), that another database leads from Patroni (M(mail.ha.patroni_info)).
 options:
   state:
     description:
       - V(ready) for in service, V(drain) for no new work while running sessions go on, V(maint) for no part at all.
-      - With V(drain) and V(maint) the node is the last choice for VIPs and seats, and still one when all others are gone.
+      - With V(drain) and V(maint) the node is the last choice for VIPs, seats and the database's leader, and still one when all others are gone.
     type: str
     choices: [ready, drain, maint]
     required: true
