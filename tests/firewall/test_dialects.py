@@ -34,7 +34,7 @@ def test_both_members_say_who_they_are(pair):
     assert active["in_sync"] and standby["in_sync"] and active["sync"]
     assert active["platform"] == pair.platform and active["version"] and active["hostname"] == pair.devices[0].name
     assert isinstance(active["sessions"], int) and active["armed"] is None
-    assert all(uplink["up"] for uplink in active["uplinks"]) and active["uplinks"]
+    assert all(uplink["up"] for uplink in active["uplinks"]) and active["uplinks"] and active["providers"] == []
 
 
 def test_a_fresh_device_has_no_policy_and_reading_changes_nothing(pair):

@@ -317,7 +317,7 @@ def test_facts_are_those_of_the_node_that_answers():
     assert facts() == {
         "platform": "juniper_junos", "version": "21.4R3-S5.4", "hostname": "fw-a", "model": "srx345", "role": "active", "peer": "standby", "in_sync": True,
         "sync": "last copy of the configuration: node0 Not needed, node1 Succeeded; control link Up, fabric link Up; failures: none",
-        "uplinks": [{"name": "reth0", "up": True}, {"name": "reth1", "up": False}], "sessions": 9, "armed": None}
+        "uplinks": [{"name": "reth0", "up": True}, {"name": "reth1", "up": False}], "providers": [], "sessions": 9, "armed": None}
     other = facts(chassis_cluster_status=STATUS.replace("{primary:node0}", "{secondary:node1}"))
     assert (other["hostname"], other["version"], other["role"], other["peer"], other["sessions"]) == ("fw-b", "20.2R1.10", "standby", "active", 400)
 

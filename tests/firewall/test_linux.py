@@ -76,7 +76,13 @@ def test_a_zone_without_an_interface_is_refused():
 def test_facts_of_an_active_member():
     facts = Linux(shell()).facts()
     assert (facts["role"], facts["peer"], facts["in_sync"], facts["armed"], facts["sessions"]) == ("active", "standby", True, None, 812)
-    assert facts["uplinks"] == [{"name": "wan", "up": True}, {"name": "dmz", "up": False}]
+    assert facts["uplinks"] == [{"name": "wan", "up": True}, {"name": "dmz", "up": False}] and facts["providers"] == []
+
+
+def test_providers_are_alive_only_if_somebody_says_so():
+    said = STATUS + "\nuplink wan_a 4 alive\nuplink wan_a 6 dead\nuplink wan_b 4 unknown"
+    assert Linux(shell(said)).facts()["providers"] == [
+        {"name": "wan_a", "version": 4, "alive": True}, {"name": "wan_a", "version": 6, "alive": False}, {"name": "wan_b", "version": 4, "alive": False}]
 
 
 @pytest.mark.parametrize("old, new, expected", [
@@ -99,7 +105,8 @@ def test_a_standby_and_a_machine_that_is_no_firewall_yet():
     assert Linux(shell("absent -")).facts()["role"] == "alone"
 
 
-@pytest.mark.parametrize("said", [STATUS.replace("saved 0123456789abcdef\n", ""), STATUS[:60], "", STATUS.replace("armed -", "armed soon"), STATUS + "\nside wan"])
+@pytest.mark.parametrize("said", [STATUS.replace("saved 0123456789abcdef\n", ""), STATUS[:60], "", STATUS.replace("armed -", "armed soon"),
+                                  STATUS + "\nside wan", STATUS + "\nuplink wan_a alive", STATUS + "\nuplink wan_a 5 alive"])
 def test_an_answer_that_is_not_whole_is_none(said):
     with pytest.raises(DialectError, match="is the answer complete"):
         Linux(shell(said)).facts()

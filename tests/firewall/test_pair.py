@@ -4,14 +4,20 @@ import copy
 
 import pytest
 
-from ansible_collections.mail.ha.plugins.module_utils import firewall_pair
+from ansible_collections.mail.ha.plugins.module_utils import firewall_pair, firewall_platforms
+from conftest import policy
 
 FACTS = {"platform": "linux", "version": "13", "hostname": "fw1", "model": "", "role": "active", "peer": "standby", "in_sync": True, "sync": "well",
-         "sessions": 3, "uplinks": [{"name": "wan", "up": True}], "armed": None}
+         "sessions": 3, "uplinks": [{"name": "wan", "up": True}], "providers": [], "armed": None}
 ZONES = [
     {"name": "the net", "internet": True, "interface": "wan0", "vrid": 11, "virtual": ["198.51.100.2/24"], "neighbours": ["198.51.100.41"]},
     {"name": "dmz", "interface": "dmz0", "vrid": 12, "virtual": ["192.0.2.2/24", "2001:db8::2/64"]},
     {"name": "management", "interface": "eth0"},
+]
+UPLINKS = [
+    {"name": "wan_a", "interface": "upa0", "vrid": 13, "virtual": ["198.51.100.2/24", "2001:db8:a::2/64"], "gateways": ["2001:db8:a::1", "198.51.100.1"],
+     "probes": ["203.0.113.1", "2001:db8:99::1", "203.0.113.2", "2001:db8:99::2"]},
+    {"name": "wan_b", "interface": "upb0", "vrid": 14, "virtual": ["198.18.0.2/24"], "gateways": ["198.18.0.1"], "probes": ["203.0.113.1"]},
 ]
 
 
@@ -81,3 +87,40 @@ def test_sides_are_the_zones_in_which_the_pair_holds_addresses():
     rules = firewall_pair.local_rules(["198.51.100.0/24", "2001:db8:9::/64"], found, "203.0.113.4")
     assert [(rule["protocol"], rule["ports"], rule["sources4"], rule["sources6"]) for rule in rules] == [
         ("tcp", [22], ["198.51.100.0/24"], ["2001:db8:9::/64"]), ("vrrp", [], ["198.51.100.4", "192.0.2.4"], []), ("udp", [3780, 3781], ["203.0.113.4"], [])]
+
+
+def test_uplinks_are_sides_with_their_gateways_as_neighbours():
+    zones = [{"name": "wan", "internet": True, "uplinks": UPLINKS}, *ZONES[1:]]
+    own, peer = ({"wan_a": "198.51.100.%d" % last, "wan_b": "198.18.0.%d" % last, "dmz": "192.0.2.%d" % last} for last in (3, 4))
+    found = firewall_pair.sides(zones, own, peer)
+    assert [(side["name"], side["device"], side["address"], side["peer"], side["vrid"], side["neighbours"]) for side in found] == [
+        ("wan_a", "upa0", "198.51.100.3", "198.51.100.4", 13, ["2001:db8:a::1", "198.51.100.1"]),
+        ("wan_b", "upb0", "198.18.0.3", "198.18.0.4", 14, ["198.18.0.1"]), ("dmz", "dmz0", "192.0.2.3", "192.0.2.4", 12, [])]
+    assert found[0]["virtual"] == UPLINKS[0]["virtual"]
+    with pytest.raises(ValueError, match="uplink 'wan_b': found virtual addresses and no mail_firewall_addresses.wan_b of both, expected these too."):
+        firewall_pair.sides(zones, {**own, "wan": "198.18.0.3"}, {name: address for name, address in peer.items() if name != "wan_b"})
+    with pytest.raises(ValueError, match="uplink 'wan_a': found it and no vrid, virtual, expected these too."):
+        firewall_pair.sides([{"name": "wan", "uplinks": [{"name": "wan_a", "interface": "upa0"}]}], own, peer)
+
+
+def test_ways_to_the_internet():
+    assert firewall_pair.uplinks(ZONES) == []
+    assert firewall_pair.uplinks([*ZONES[1:], {"name": "wan", "internet": True, "uplinks": UPLINKS}]) == [
+        {"name": "wan_a", "device": "upa0", "mark": 1, "table": 101, "gateway4": "198.51.100.1", "gateway6": "2001:db8:a::1",
+         "probes4": ["203.0.113.1", "203.0.113.2"], "probes6": ["2001:db8:99::1", "2001:db8:99::2"]},
+        {"name": "wan_b", "device": "upb0", "mark": 2, "table": 102, "gateway4": "198.18.0.1", "gateway6": "", "probes4": ["203.0.113.1"], "probes6": []}]
+
+
+def test_a_dead_provider_is_told_but_the_pair_is_whole():
+    members = pair(providers=[{"name": "wan_a", "version": 6, "alive": False}, {"name": "wan_b", "version": 6, "alive": True}])
+    assert firewall_pair.pair_problems(members) == []
+    assert firewall_pair.provider_problems(dict(members, fw3={"msg": "no SSH session"})) == [
+        "the uplink wan_a: nothing behind it answers fw1 over IPv6, expected its provider to carry traffic; ask the provider, or correct the probes."]
+    assert firewall_pair.provider_problems(pair()) == []
+
+
+@pytest.mark.parametrize("platform", sorted(set(firewall_platforms.DIALECTS) - {"linux"}))
+def test_other_platforms_know_a_zone_with_uplinks_by_its_name(platform):
+    interfaces = {"dmz": "dmz0", "management": "eth0"}
+    assert firewall_platforms.lines(policy(), platform, {**interfaces, "wan": ["upa0", "upb0"]}) == firewall_platforms.lines(
+        policy(), platform, {**interfaces, "wan": "wan"})

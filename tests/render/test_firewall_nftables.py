@@ -22,12 +22,12 @@ NAT = [{"name": "as the service", "from": "dmz", "to": "wan", "protocol": "tcp",
        {"name": "to the office", "from": "dmz", "to": "office of ours", "sources": ["192.0.2.9"], "address": "198.51.100.1"}]
 
 
-def render(rules=(), nat=(), local=()):
-    """The rules of a pair with three interfaces."""
+def render(rules=(), nat=(), local=(), **interfaces):
+    """The rules of a pair with an interface for each zone; :param interfaces: other ones"""
     site = {"zones": ZONES, "rules": list(rules), "nat": list(nat), "admin_networks": [], "vips": [{"address": "192.0.2.101"}, {"address": "2001:db8:1::101"}]}
     policy = firewall_policy.build(CATALOGUE, site, {"lb": []}, {})
     assert policy["problems"] == []
-    interfaces = {zone["name"]: f"eth{number}" for number, zone in enumerate(ZONES)}
+    interfaces = {**{zone["name"]: f"eth{number}" for number, zone in enumerate(ZONES)}, **interfaces}
     rules = [{"sources4": [], "sources6": [], **rule} for rule in local]
     return firewall_nftables.render(policy, {"interfaces": interfaces, "local": rules})
 
@@ -35,6 +35,11 @@ def render(rules=(), nat=(), local=()):
 @pytest.mark.parametrize("rules, nat, local", [([], [], []), (EVERY_KIND, NAT, [SSH, VRRP, PUBLIC, ONLY_V6])], ids=["the service alone", "all kinds"])
 def test_nft_takes_the_rules(rules, nat, local):
     assert check(render(rules, nat, local)) == (0, "")
+
+
+def test_nft_takes_the_rules_of_several_uplinks():
+    text = render(EVERY_KIND, NAT, [SSH], wan=["up0", "up1"])
+    assert 'iifname { "up0", "up1" }' in text and check(text) == (0, "")
 
 
 def test_a_translation_of_named_sources_is_for_no_others():

@@ -95,9 +95,11 @@ def _certificates(found):
 
 def _firewall(found):
     facts = {host: member['facts'] for host, member in found.items()}
-    return '%s; %d of %d in sync, at most %d sessions' % (
+    text = '%s; %d of %d in sync, at most %d sessions' % (
         ', '.join('%s %s' % (host, fact['role']) for host, fact in facts.items()), sum(fact['in_sync'] for fact in facts.values()), len(facts),
         max(fact['sessions'] or 0 for fact in facts.values()))
+    providers = [provider['alive'] for fact in facts.values() for provider in fact['providers']]
+    return text + ('; %d of %d looks at providers find them alive' % (sum(providers), len(providers)) if providers else '')
 
 
 LINES = {

@@ -111,6 +111,7 @@ def _firewalls(members, expected):
     told = ['%s: %s' % (host, sentence) for host, found in members.items() for sentence in found['problems']]
     if members and len(members) == len([host for host, node in expected['nodes'].items() if FIREWALLS in node['groups']]):
         told += firewall_pair.pair_problems(members)
+    told += firewall_pair.provider_problems(members)
     return list(dict.fromkeys(told))
 
 

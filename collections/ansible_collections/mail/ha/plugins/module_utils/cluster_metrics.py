@@ -83,4 +83,7 @@ def metrics(answers, expected, verdict, now):
     lines += family('firewall_uplink_up', 'Whether an interface that the firewall watches is up.', [
         ({'node': host, 'uplink': uplink['name']}, uplink['up'])
         for host, found in cluster_health.by_check(answers, 'firewall').items() for uplink in found['facts']['uplinks']])
+    lines += family('firewall_provider_alive', 'Whether something behind an uplink of the firewall answers it.', [
+        ({'node': host, 'provider': provider['name'], 'version': str(provider['version'])}, provider['alive'])
+        for host, found in cluster_health.by_check(answers, 'firewall').items() for provider in found['facts']['providers']])
     return '\n'.join(lines) + '\n'

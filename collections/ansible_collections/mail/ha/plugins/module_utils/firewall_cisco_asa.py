@@ -73,7 +73,7 @@ class CiscoAsa(Dialect):
             'in_sync': {state['role'], state['peer']} == {'active', 'standby'} and state.get('copied', False) and link.endswith('(up)'),
             'sync': '; '.join(filter(None, [state['sync'], link and 'stateful link %s' % link])),
             'sessions': int(field(self.ask('show conn count'), re.compile(r'^(\d+) in use', re.MULTILINE), "'<number> in use'", 'show conn count')),
-            'uplinks': _uplinks(failover) if on else [],
+            'uplinks': _uplinks(failover) if on else [], 'providers': [],
             'armed': self._left(config),
         }
 

@@ -6,13 +6,14 @@ Shapes::
 
     session  what connection/netmiko.py offers: ask, configure, leave, put, renew. Its errors are ConnectionErrors with a ``code``.
     facts    {platform, version, hostname, model, role, peer, in_sync: bool, sync: str, sessions: int or None,
-              uplinks: [{name, up: bool}], armed: int or None}
+              uplinks: [{name, up: bool}], providers: [{name, version: 4 or 6, alive: bool}], armed: int or None}
              role and peer are ``active``, ``standby``, ``fault`` (there, but cannot take over), ``alone`` (role only: no peer is configured) or
              ``absent`` (peer only: does not answer); sync is what the device says of it; armed is the number of seconds until the device
-             takes a change back by itself
+             takes a change back by itself. An uplink is an interface that the device watches; a provider is what lies behind one, and alive if
+             something out there answers. Only Linux members with more than one way to the Internet have providers
     lines    the policy in normal form: what the device would show after it was set, one statement a line, in an order that means
              something. Two policies are the same if their lines are equal.
-    member   {interfaces: {zone: name of the interface or zone on the device}, local: [...]}; see the renderer of the platform
+    member   {interfaces: {zone: name of the interface or zone on the device, or on Linux several}, local: [...]}; see the renderer of the platform
 
 The policy is held apart from everything else on the device, under names of its own, so that nothing which others have configured is touched.
 """

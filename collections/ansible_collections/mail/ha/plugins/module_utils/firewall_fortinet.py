@@ -79,7 +79,7 @@ class Fortinet(Dialect):
     def facts(self):
         status, note = self._status(), self._note()
         found = {'platform': self.platform, 'hostname': status['hostname'], 'version': status['version'], 'model': status['model'],
-                 'armed': self._remaining(status, note)}
+                 'providers': [], 'armed': self._remaining(status, note)}
         if status['ha'].lower() == 'standalone':
             return dict(found, role='alone', peer='absent', in_sync=False, sync='no cluster', sessions=None, uplinks=[])
         return dict(found, **cluster(self.ask('get system ha status'), status['serial']))

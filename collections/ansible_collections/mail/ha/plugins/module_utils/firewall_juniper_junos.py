@@ -66,8 +66,8 @@ class Junos(Dialect):
         facts = {
             'platform': self.platform, 'version': _field(version, r'^Junos: (\S+)', 'Junos and a version', 'show version'),
             'hostname': _field(version, r'^Hostname: (\S+)', 'Hostname', 'show version'), 'model': _field(version, r'^Model: (\S+)', 'Model', 'show version'),
-            'role': 'alone', 'peer': 'absent', 'in_sync': False, 'sync': 'no chassis cluster', 'uplinks': [], 'sessions': self._sessions(node),
-            'armed': pending['seconds'] if pending else None}
+            'role': 'alone', 'peer': 'absent', 'in_sync': False, 'sync': 'no chassis cluster', 'uplinks': [], 'providers': [],
+            'sessions': self._sessions(node), 'armed': pending['seconds'] if pending else None}
         if status:
             links, uplinks = self._links()
             copies = self._copies()

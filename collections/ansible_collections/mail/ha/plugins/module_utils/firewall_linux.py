@@ -22,7 +22,7 @@ from ansible_collections.mail.ha.plugins.module_utils.firewall_dialect import Di
 PROGRAM = '/usr/local/sbin/ha-mail-firewall'
 # In the home of whoever logs in: what is brought waits here until root has taken it.
 PARCEL = '.ha-mail-firewall'
-# What our program says of itself, besides addresses and sides.
+# What our program says of itself, besides addresses, sides and uplinks.
 STATUS = {'running', 'saved', 'armed', 'state', 'sessions', 'conntrackd', 'peer', 'keepalived'}
 _RC = re.compile(r'^rc=(\d+)$', re.MULTILINE)
 _DONE = '; echo "rc=$?"'
@@ -80,10 +80,12 @@ class Linux(Dialect):
     def facts(self):
         status = self._status()
         facts = {'platform': self.platform, 'version': status['version'], 'hostname': status['hostname'], 'model': '', 'role': 'alone', 'peer': 'absent',
-                 'in_sync': False, 'sync': 'not configured yet', 'sessions': None, 'uplinks': [], 'armed': None}
+                 'in_sync': False, 'sync': 'not configured yet', 'sessions': None, 'uplinks': [], 'providers': [], 'armed': None}
         if 'absent' in status:
             return facts
         facts['armed'] = None if status['armed'] == '-' else max(0, int(status['armed']))
+        # One whose state is not known is none that is known to be alive.
+        facts['providers'] = [{'name': name, 'version': int(version), 'alive': state == 'alive'} for name, version, state in status['uplinks']]
         facts['sessions'] = int(status['sessions']) if status['sessions'].isdigit() else None
         if not status['addresses']:
             return facts
@@ -107,19 +109,21 @@ class Linux(Dialect):
         return self.run('if test -x {0}; then sudo -n {0} {1}; else echo {2}; fi'.format(PROGRAM, what, otherwise), deadline=60)
 
     def _status(self):
-        """What ``ha-mail-firewall status`` says and what the firewall is, as a dict; ``addresses`` and ``sides`` are lists of words, and
-        ``absent`` is in it where the program is not.
+        """What ``ha-mail-firewall status`` says and what the firewall is, as a dict; ``addresses``, ``sides`` and ``uplinks`` are lists of words,
+        and ``absent`` is in it where the program is not.
         """
         said = self.run('. /etc/os-release; echo "version $VERSION_ID"; echo "hostname $(uname -n)"') + '\n' + self._ask_program('status', 'absent -')
-        found = {'addresses': [], 'sides': []}
+        lists = {'address': 'addresses', 'side': 'sides', 'uplink': 'uplinks'}
+        found = {name: [] for name in lists.values()}
         for line in said.splitlines():
             name, _space, rest = line.partition(' ')
-            if name in ('address', 'side'):
-                found[name + ('es' if name == 'address' else 's')].append(rest.split())
+            if name in lists:
+                found[lists[name]].append(rest.split())
             else:
                 found[name] = rest
         wanted = {'version', 'hostname'} | (set() if 'absent' in found else STATUS)
-        whole = re.fullmatch(r'-|-?\d+', found.get('armed', '-')) and all(len(words) == 3 for words in found['addresses'] + found['sides'])
+        whole = (re.fullmatch(r'-|-?\d+', found.get('armed', '-')) and all(len(words) == 3 for name in lists.values() for words in found[name])
+                 and all(version in ('4', '6') for _name, version, _state in found['uplinks']))
         if wanted - set(found) or not whole:
             raise DialectError("'%s status' answered %r, expected %s. Is it a Debian, and is the answer complete?"
                                % (PROGRAM, said[:200], ', '.join(sorted(wanted - set(found))) or 'whole lines'))

@@ -4,7 +4,7 @@
 
 Shapes, beside those of firewall_policy.py::
 
-    member     {interfaces: {zone name: interface}, local: [local]}
+    member     {interfaces: {zone name: interface, or [interface] of the Internet's uplinks}, local: [local]}
     local      {name, protocol: tcp, udp or vrrp, ports, sources4, sources6}, what may reach the firewall itself; no sources means anybody
 """
 
@@ -13,6 +13,8 @@ from __future__ import annotations
 TABLE = 'ha_mail_firewall'
 # Addresses remembered for each limit, and for how long after their last new connection.
 REMEMBERED, FORGET = 65536, '2m'
+# Bits of a connection's mark that tell its uplink; the others are not ours.
+MARKS = 0xff
 LOG = 'limit rate 10/minute burst 20 packets log prefix "%s: " flags ip options'
 _WORDS = {4: 'ip', 6: 'ip6'}
 _TYPES = {4: 'ipv4_addr', 6: 'ipv6_addr'}
@@ -31,7 +33,12 @@ def render(policy, member):
         raise ValueError('no interface is known for the zone %s' % ', '.join(missing))
     return '\n'.join([
         'table inet %s' % TABLE, 'delete table inet %s' % TABLE, '', 'table inet %s {' % TABLE,
-        *_indent(_sets(policy) + _origin(policy, member) + _local(member) + _forward(policy, member) + _leave(policy)), '}', ''])
+        *_indent(_sets(policy) + _origin(policy, member) + _belong(policy, member) + _local(member) + _forward(policy, member) + _leave(policy)), '}', ''])
+
+
+def marks(interfaces):
+    """``{interface: mark of its connections}`` of the uplinks of a zone; none where it has a single interface."""
+    return {} if isinstance(interfaces, str) else {name: number for number, name in enumerate(interfaces, 1)}
 
 
 def _indent(lines):
@@ -40,6 +47,12 @@ def _indent(lines):
 
 def _chain(name, hook, lines):
     return ['chain %s {' % name, *_indent([hook, *lines]), '}', '']
+
+
+def _devices(word, interfaces, negate=False):
+    """A match for one interface, or for any of several."""
+    names = ['"%s"' % name for name in ([interfaces] if isinstance(interfaces, str) else interfaces)]
+    return '%s %s%s' % (word, '!= ' if negate else '', '{ %s }' % ', '.join(names) if len(names) > 1 else names[0])
 
 
 def _match(word, networks, negate=False):
@@ -65,7 +78,7 @@ def _origin(policy, member):
     lines = []
     inner = [zone for zone in policy['zones'] if not zone.get('internet')]
     for zone in policy['zones']:
-        interface = 'iifname "%s"' % member['interfaces'][zone['name']]
+        interface = _devices('iifname', member['interfaces'][zone['name']])
         for version in (4, 6):
             word = _WORDS[version] + ' saddr'
             if zone.get('internet'):
@@ -78,6 +91,25 @@ def _origin(policy, member):
                 foreign = _match(word, own, negate=True) if own else 'meta nfproto ipv%d' % version
                 lines.append('%s %s counter drop comment "spoofed"' % (interface, foreign))
     return _chain('origin', 'type filter hook prerouting priority raw; policy accept;', lines)
+
+
+def _belong(policy, member):
+    """A connection belongs to the uplink by which it came or left. What comes from inside for it is marked, and routes follow marks
+    (roles/firewall_pair/files/ha-mail-firewall-uplinks): an answer leaves by the uplink of its question, and a connection stays with its uplink
+    when a preferred one comes back. Nothing of it where the Internet has a single interface.
+    """
+    uplinks = member['interfaces'][next(zone['name'] for zone in policy['zones'] if zone.get('internet'))]
+    numbers = marks(uplinks)
+    if not numbers:
+        return []
+
+    def belongs(side):
+        # As long as nobody has answered: what is sent again after its uplink has died belongs to the one that it takes then.
+        return ['%s ct state new ct mark set ct mark & 0x%08x | 0x%08x' % (_devices(side, name), MARKS ^ 0xffffffff, number)
+                for name, number in numbers.items()]
+    follow = '%s ct mark & 0x%08x != 0 meta mark set ct mark & 0x%08x' % (_devices('iifname', uplinks, negate=True), MARKS, MARKS)
+    return (_chain('arrive', 'type filter hook prerouting priority mangle; policy accept;', belongs('iifname') + [follow])
+            + _chain('depart', 'type filter hook postrouting priority mangle; policy accept;', belongs('oifname')))
 
 
 def _local(member):
@@ -102,7 +134,7 @@ def _forward(policy, member):
     for index, rule in enumerate(policy['rules']):
         for family in rule['families']:
             word = _WORDS[family['version']]
-            fits = ['iifname "%s" oifname "%s"' % (member['interfaces'][rule['from']], member['interfaces'][rule['to']])]
+            fits = [_devices(side, member['interfaces'][rule[end]]) for side, end in (('iifname', 'from'), ('oifname', 'to'))]
             fits += [_match('%s %s' % (word, side), family[key]) for side, key in (('saddr', 'sources'), ('daddr', 'destinations')) if family[key]]
             if not family['sources'] and not family['destinations']:
                 fits.append('meta nfproto ipv%d' % family['version'])

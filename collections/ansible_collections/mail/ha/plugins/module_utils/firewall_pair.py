@@ -4,30 +4,62 @@
 
 from __future__ import annotations
 
+import ipaddress
+
+from ansible_collections.mail.ha.plugins.module_utils import firewall_nftables
+
 # Roles of a member through which the traffic goes.
 PASSES = ('active', 'alone')
+# Routing table of the first uplink, less one. Free on Debian, where only 253 to 255 have a meaning.
+TABLES = 100
 
 
 def sides(zones, own, peer):
-    """Zones on which a Linux member has an address, as the role firewall_pair wants them.
+    """Zones and uplinks on which a Linux member has an address, as the role firewall_pair wants them.
 
-    :param zones: of the site: ``{name, interface, vrid, virtual: [address/prefix], neighbours: [address]}`` and more
-    :param own: ``{zone: address}`` of this member, ``sync`` among them; likewise peer
+    :param zones: of the site: ``{name, interface, vrid, virtual: [address/prefix], neighbours: [address]}`` and more; the Internet may have
+        ``uplinks: [{name, interface, vrid, virtual, gateways: [address]}]`` instead
+    :param own: ``{zone or uplink: address}`` of this member, ``sync`` among them; likewise peer
     :returns: ``[{name, device, address, peer, vrid, virtual, neighbours}]``; name is fit for a variable of a shell
     :raises ValueError: something that the pair needs is missing; the text is one sentence for each
     """
     told = []
-    zones = [zone for zone in zones if zone.get('virtual')]
-    for zone in zones:
-        missing = [key for key in ('interface', 'vrid') if not zone.get(key)]
+    held = [('uplink', dict(uplink, neighbours=uplink.get('gateways'))) for zone in zones for uplink in zone.get('uplinks') or []]
+    held += [('zone', zone) for zone in zones if zone.get('virtual')]
+    for kind, zone in held:
+        missing = [key for key in ('interface', 'vrid', 'virtual') if not zone.get(key)]
         missing += [] if zone['name'] in own and zone['name'] in peer else ['mail_firewall_addresses.%s of both' % zone['name']]
         if missing:
-            told.append("zone '%s': found virtual addresses and no %s, expected these too." % (zone['name'], ', '.join(missing)))
+            told.append("%s '%s': found %s and no %s, expected these too." % (
+                kind, zone['name'], 'virtual addresses' if zone.get('virtual') else 'it', ', '.join(missing)))
     if told:
         raise ValueError(' '.join(told))
-    return [{'name': ''.join(letter if letter.isalnum() else '_' for letter in zone['name']), 'device': zone['interface'], 'address': own[zone['name']],
-             'peer': peer[zone['name']], 'vrid': zone['vrid'], 'virtual': zone['virtual'], 'neighbours': zone.get('neighbours') or []}
-            for zone in zones]
+    return [{'name': _word(zone['name']), 'device': zone['interface'], 'address': own[zone['name']], 'peer': peer[zone['name']], 'vrid': zone['vrid'],
+             'virtual': zone['virtual'], 'neighbours': zone.get('neighbours') or []} for _kind, zone in held]
+
+
+def uplinks(zones):
+    """Ways to the Internet of a Linux pair, the preferred one first, as the role firewall_pair wants them.
+
+    :param zones: see ``sides``; each uplink has ``gateways`` and ``probes`` too, lists of addresses
+    :returns: ``[{name, device, mark, table, gateway4, gateway6, probes4, probes6}]``, gateways '' where the provider has none of that family;
+        nothing where the Internet has a single interface
+    """
+    found = next((zone['uplinks'] for zone in zones if zone.get('uplinks')), [])
+    numbers = firewall_nftables.marks([uplink['interface'] for uplink in found])
+    return [{'name': _word(uplink['name']), 'device': uplink['interface'], 'mark': numbers[uplink['interface']],
+             'table': TABLES + numbers[uplink['interface']],
+             **{'gateway%d' % version: next(iter(_of(uplink['gateways'], version)), '') for version in (4, 6)},
+             **{'probes%d' % version: _of(uplink['probes'], version) for version in (4, 6)}} for uplink in found]
+
+
+def _word(name):
+    """A name that is fit for a variable of a shell."""
+    return ''.join(letter if letter.isalnum() else '_' for letter in name)
+
+
+def _of(addresses, version):
+    return [address for address in addresses if ipaddress.ip_address(address).version == version]
 
 
 def local_rules(admin_networks, pair_sides, sync_peer):
@@ -96,3 +128,18 @@ def pair_problems(members):
     if first != second:
         told.append('the pair: the members have different policies in force; a failover would change what passes.')
     return told
+
+
+def provider_problems(members):
+    """Providers of whom a member hears nothing, one sentence each. They are none of ``pair_problems``: the pair is whole, and its policy can be
+    changed while a provider is down.
+
+    :param members: see ``pair_problems``; those without facts are left out
+    """
+    silent = {}
+    for name, member in sorted(members.items()):
+        for provider in member['facts']['providers'] if 'facts' in member else []:
+            if not provider['alive']:
+                silent.setdefault((provider['name'], provider['version']), []).append(name)
+    return ['the uplink %s: nothing behind it answers %s over IPv%d, expected its provider to carry traffic; ask the provider, or correct the probes.'
+            % (uplink, ' and '.join(names), version) for (uplink, version), names in silent.items()]

@@ -20,11 +20,13 @@ ARGUMENTS = {
 def lines(policy, platform, interfaces):
     """A policy in the words of a platform, for people.
 
-    :param interfaces: {zone: what the device calls it}
+    :param interfaces: {zone: what the device calls it; or the interfaces of uplinks, which only Linux has, and others call by the zone's name}
     :raises ValueError: there is no such platform, or it cannot express the policy
     """
     if platform not in DIALECTS:
         raise ValueError("platform: found '%s', expected one of %s." % (platform, ', '.join(sorted(DIALECTS))))
+    if platform != 'linux':
+        interfaces = {zone: name if isinstance(name, str) else zone for zone, name in interfaces.items()}
     return DIALECTS[platform].shown(policy, interfaces)
 
 

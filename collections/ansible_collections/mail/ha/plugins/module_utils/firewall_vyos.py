@@ -80,7 +80,8 @@ class Vyos(Dialect):
             'model': field(version, _MODEL, 'a line "Hardware model: ..."', 'show version'),
             # Nobody tells an active member of the other but conntrack-sync; a standby hears VRRP of the active one, or it would not be standby.
             'role': role, 'peer': peer, 'in_sync': in_sync, 'sync': sync, 'sessions': sessions,
-            'uplinks': self._uplinks(sorted({interface for _name, interface, _state in groups})), 'armed': self._armed(),
+            'uplinks': self._uplinks(sorted({interface for _name, interface, _state in groups})), 'providers': [],
+            'armed': self._armed(),
         }
 
     def running(self):

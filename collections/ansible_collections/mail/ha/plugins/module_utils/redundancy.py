@@ -7,7 +7,7 @@ Shape of a ``site`` (what the inventory says; see :func:`site_of`)::
     {hosts: {name: {groups: [str], site: str, rack: str}},      rack '' where the inventory names none
      vips: [{name, holders: [host]}], seats: [{name, holders: [host]}],
      store: {engine: 'glusterfs' or 'mounted', copies: [host]}, synchronous_standbys: int,
-     nameservers: [str], ntp_servers: [str], own_authority: bool,
+     nameservers: [str], ntp_servers: [str], uplinks: int, own_authority: bool,      uplinks of the firewall pair that lead to different providers
      allow_all: bool, accepted: [str]}
 
 What each service needs follows docs and roles: two of three bricks for a write (cluster.quorum-type auto), a majority of etcd

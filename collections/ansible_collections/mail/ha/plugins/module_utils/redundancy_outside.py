@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-NAMES = ('dns', 'ntp', 'firewall', 'shared_store', 'control_node', 'ca_key')
+NAMES = ('dns', 'ntp', 'firewall', 'provider', 'shared_store', 'control_node', 'ca_key')
 
 
 def points(site):
@@ -36,6 +36,9 @@ def points(site):
     if not any('firewalls' in host['groups'] for host in site['hosts'].values()):
         add('firewall', 'the inventory has no group firewalls, so router, firewall and uplink are somebody else\'s and not seen here',
             'minutes: nothing comes in or goes out', 'ask for a pair, and prove it by pulling one out; or list your own pair in the group firewalls')
+    elif site['uplinks'] < 2:
+        add('provider', 'the firewall pair has one way to the Internet, and whether its provider has two of everything behind it is not seen here',
+            'minutes: nothing comes in or goes out', 'ask the provider for its N+1 proof; or take a second one (uplinks of the zone in mail_firewall)')
     if site['store']['engine'] != 'glusterfs':
         add('shared_store', "mailboxes lie on the site's own file system, whose redundancy the inventory does not know",
             'minutes: no mail is delivered or read', 'ask its operators for their N+1 proof, and pull one of its heads out')

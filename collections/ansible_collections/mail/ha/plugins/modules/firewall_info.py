@@ -63,7 +63,7 @@ facts:
   returned: success
   type: dict
   sample: {platform: juniper_junos, version: 21.4R3-S5.4, hostname: fw1, model: srx345, role: active, peer: standby, in_sync: true,
-           sync: "configuration synchronised, no monitor failures", sessions: 812, uplinks: [{name: reth0, up: true}], armed: null}
+           sync: "configuration synchronised, no monitor failures", sessions: 812, uplinks: [{name: reth0, up: true}], providers: [], armed: null}
   contains:
     platform:
       description: Platform, in netmiko's words.
@@ -106,6 +106,14 @@ facts:
       returned: always
       type: list
       elements: dict
+    providers:
+      description: >-
+        What lies behind the uplinks of a Linux member that has more than one, each with C(name) of the uplink, C(version) of IP and C(alive), whether
+        something out there answers. One that is dead is no problem of the member.
+      returned: always
+      type: list
+      elements: dict
+      version_added: 0.9.0
     armed:
       description: Seconds until it takes a change back by itself; null if none waits for a confirmation.
       returned: always

@@ -284,7 +284,7 @@ def test_derived_the_screen_tells_foreign_mail_that_waits_from_our_own(reports):
 def member(role, peer, **changes):
     """What mail.ha.firewall_info says of a member (derived)."""
     facts = {'platform': 'linux', 'version': '13', 'hostname': 'fw', 'model': '', 'role': role, 'peer': peer, 'in_sync': True, 'sync': 'well',
-             'sessions': 12, 'uplinks': [{'name': 'wan0', 'up': True}], 'armed': None}
+             'sessions': 12, 'uplinks': [{'name': 'wan0', 'up': True}], 'providers': [], 'armed': None}
     lines = ['a line']
     found = {'facts': facts, 'problems': [], 'running': lines, 'saved': lines, 'common': lines, 'replicated': False}
     for name, value in changes.items():
@@ -307,6 +307,18 @@ def test_a_firewall_pair_belongs_to_full_strength(reports):
     assert evidence['firewall'] == '2 of 2 answered; fw1 active, fw2 standby; 2 of 2 in sync, at most 12 sessions'
     text = cluster_metrics.metrics(answers, site, told, 1795556351)
     assert 'ha_mail_firewall_active{node="fw1"} 1' in text and 'ha_mail_firewall_uplink_up{node="fw2",uplink="wan0"} 1' in text
+
+
+def test_a_site_with_a_dead_provider_is_not_at_full_strength_and_its_pair_is_whole(reports):
+    providers = [{'name': 'wan_a', 'version': 4, 'alive': False}, {'name': 'wan_b', 'version': 4, 'alive': True}]
+    told, answers, site = guarded(reports, member('active', 'standby', providers=providers), member('standby', 'active', providers=providers))
+    assert told['strength'] == 'degraded' and [sentence for sentence in told['problems'] if 'wan_a' in sentence] == [
+        'the uplink wan_a: nothing behind it answers fw1 and fw2 over IPv4, expected its provider to carry traffic; ask the provider, or correct the probes.']
+    assert {'fw1', 'fw2'} <= set(told['can_lose'])
+    assert cluster_evidence.evidence(answers, site, told)['firewall'].endswith('; 2 of 4 looks at providers find them alive')
+    text = cluster_metrics.metrics(answers, site, told, 1795556351)
+    assert 'ha_mail_firewall_provider_alive{node="fw1",provider="wan_a",version="4"} 0' in text
+    assert 'ha_mail_firewall_provider_alive{node="fw2",provider="wan_b",version="4"} 1' in text
 
 
 @pytest.mark.parametrize('first, second, strength, active, kept, words', [

@@ -193,6 +193,25 @@ def test_a_zone_without_an_interface():
         firewall_nftables.render(build(), {'interfaces': {'wan': 'wan0', 'dmz': 'dmz0'}, 'local': []})
 
 
+def test_nftables_with_several_uplinks():
+    local = [{'name': 'ssh', 'protocol': 'tcp', 'ports': [22], 'sources4': ['198.51.100.0/25'], 'sources6': []}]
+    alone = firewall_nftables.render(build(), {'interfaces': INTERFACES, 'local': local})
+    several = firewall_nftables.render(build(), {'interfaces': {**INTERFACES, 'wan': ['up0', 'up1']}, 'local': local})
+    assert 'mark' not in alone
+    # What is different is the set of interfaces, and two chains.
+    begins, ends = several.index('    chain arrive {'), several.index('    chain local {')
+    assert (several[:begins] + several[ends:]).replace('{ "up0", "up1" }', '"wan0"') == alone
+    chains = [line.strip() for line in several[begins:ends].splitlines()]
+    assert chains == [
+        'chain arrive {', 'type filter hook prerouting priority mangle; policy accept;',
+        'iifname "up0" ct state new ct mark set ct mark & 0xffffff00 | 0x00000001',
+        'iifname "up1" ct state new ct mark set ct mark & 0xffffff00 | 0x00000002',
+        'iifname != { "up0", "up1" } ct mark & 0x000000ff != 0 meta mark set ct mark & 0x000000ff', '}', '',
+        'chain depart {', 'type filter hook postrouting priority mangle; policy accept;',
+        'oifname "up0" ct state new ct mark set ct mark & 0xffffff00 | 0x00000001',
+        'oifname "up1" ct state new ct mark set ct mark & 0xffffff00 | 0x00000002', '}', '']
+
+
 def test_the_narrowest_network_wins():
     zones = [{'name': 'wan', 'internet': True}, {'name': 'a', 'networks': ['10.0.0.0/8']}]
     assert firewall_policy.zone_of(zones, ipaddress.ip_address('10.1.2.3')) == 'a'

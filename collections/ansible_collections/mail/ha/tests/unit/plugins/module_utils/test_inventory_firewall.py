@@ -46,6 +46,104 @@ def own(name, **addresses):
     return spoil
 
 
+def good_with_uplinks():
+    """The same with two providers."""
+    hosts, groups, values = good()
+    for name, number in (('fw1', 3), ('fw2', 4)):
+        addresses = hosts[name]['mail_firewall_addresses']
+        addresses.update(wan_a=addresses.pop('wan'), wan_b=f'198.18.0.{number}')
+    values['mail_firewall']['zones'][0] = {'name': 'wan', 'internet': True, 'uplinks': [
+        {'name': 'wan_a', 'interface': 'upa0', 'vrid': 13, 'virtual': ['203.0.113.2/24', '2001:db8:a::2/64'], 'gateways': ['203.0.113.1', '2001:db8:a::1'],
+         'probes': ['192.88.99.1', '192.88.99.2', '2001:db8:99::1', '2001:db8:99::2']},
+        {'name': 'wan_b', 'interface': 'upb0', 'vrid': 13, 'virtual': ['198.18.0.2/24'], 'gateways': ['198.18.0.1'], 'probes': ['192.88.99.1', '192.88.99.3']}]}
+    return hosts, groups, values
+
+
+def uplink(number, **changes):
+    """Change an uplink; None removes the key."""
+    def spoil(_hosts, _groups, values):
+        values['mail_firewall']['zones'][0]['uplinks'][number].update(changes)
+        values['mail_firewall']['zones'][0]['uplinks'][number] = {
+            key: value for key, value in values['mail_firewall']['zones'][0]['uplinks'][number].items() if value is not None}
+    return spoil
+
+
+def site(**changes):
+    """Change site variables."""
+    return lambda _hosts, _groups, values: values.update(changes)
+
+
+def uplinks_elsewhere(_hosts, _groups, values):
+    values['mail_firewall']['zones'][2]['uplinks'] = []
+
+
+def fewer_uplinks(count):
+    def spoil(_hosts, _groups, values):
+        del values['mail_firewall']['zones'][0]['uplinks'][count:]
+    return spoil
+
+
+def many_uplinks(hosts, _groups, values):
+    made = values['mail_firewall']['zones'][0]['uplinks']
+    for number in range(3, 10):
+        made.append({'name': f'wan_{number}', 'interface': f'up{number}', 'vrid': 13, 'virtual': [f'198.19.{number}.2/24'], 'gateways': [f'198.19.{number}.1'],
+                     'probes': ['192.88.99.1', '192.88.99.3']})
+        for name, last in (('fw1', 3), ('fw2', 4)):
+            hosts[name]['mail_firewall_addresses'][f'wan_{number}'] = f'198.19.{number}.{last}'
+
+
+UPLINKS = 'mail_firewall.zones (wan).uplinks'
+
+
+@pytest.mark.parametrize('spoil, sentence', [
+    (site(mail_firewall_platform='vyos'), UPLINKS + ': the platform is vyos, expected them with linux only, for others choose among providers by their own '
+     'means; give the zone one interface instead, and set that up on the device.'),
+    (uplinks_elsewhere, 'mail_firewall.zones (management).uplinks: the zone is not the Internet, expected them at the zone with internet: true;'),
+    (zone(0, interface='wan0', vrid=11), 'mail_firewall.zones (wan): it has uplinks and interface and vrid too, expected these at each uplink; take them out'),
+    (fewer_uplinks(1), UPLINKS + ': found 1, expected 2 to 8; give a zone with one way out an interface instead.'),
+    (fewer_uplinks(0), UPLINKS + ': found 0, expected 2 to 8'),
+    (many_uplinks, UPLINKS + ': found 9, expected 2 to 8; take some out.'),
+    (uplink(1, name='wan_a'), UPLINKS + ": the name 'wan_a' is used twice, expected one of its own for each; choose another one."),
+    (uplink(1, name='dmz'), UPLINKS + ": the name 'dmz' is used twice"),
+    (uplink(1, name='sync'), UPLINKS + ": the name 'sync' is used twice"),
+    (uplink(1, name='wan-b'), UPLINKS + " (wan-b).name: found 'wan-b', expected letters, digits and underscores, at most 31; rename it."),
+    (uplink(1, interface='upa0'), UPLINKS + ": the interface 'upa0' is used twice"),
+    (uplink(1, interface='dmz0'), UPLINKS + ": the interface 'dmz0' is used twice"),
+    (uplink(1, interface='sync0'), UPLINKS + ": the interface 'sync0' is used twice"),
+    (uplink(1, interface=None), UPLINKS + ' (wan_b): it has no interface, expected what the firewalls call it; set interface.'),
+    (uplink(1, virtual=None), UPLINKS + ' (wan_b).virtual: found nothing, expected the addresses that the provider routes to; set them'),
+    (uplink(1, vrid=None), UPLINKS + ' (wan_b).vrid: found nothing, expected a number from 1 to 255'),
+    (uplink(1, gateways=[], probes=[]), UPLINKS + " (wan_b).gateways: found nothing, expected the address of the provider's router; set it."),
+    (uplink(1, gateways=['198.18.1.1']), UPLINKS + ' (wan_b).gateways: 198.18.1.1 is in none of the networks of the virtual addresses'),
+    (uplink(1, gateways=['198.18.0.1', '198.18.0.9']), UPLINKS + ' (wan_b).gateways: 198.18.0.1 and 198.18.0.9 are both IPv4, expected one of each family'),
+    (uplink(1, gateways=['gw']), UPLINKS + " (wan_b).gateways: found 'gw', expected an address without prefix length; write the address alone."),
+    (uplink(1, probes=['192.88.99.1', 'dns']), UPLINKS + " (wan_b).probes: found 'dns', expected an address without prefix length"),
+    (uplink(0, probes=['192.88.99.1', '192.88.99.2']), UPLINKS + ' (wan_a).probes: found none of IPv6, but a gateway, expected two addresses'),
+    (uplink(0, gateways=['203.0.113.1']), UPLINKS + ' (wan_a).gateways: found none of IPv6, but probes, expected the way that these take;'),
+    (own('fw2', wan_b=None), 'mail_firewall_addresses of fw2: no address for wan_b, expected one for each of wan_a, wan_b, dmz and sync'),
+    (own('fw2', wan='198.18.0.9'), 'mail_firewall_addresses.wan of fw2: there is no such zone with virtual addresses'),
+    (own('fw2', wan_b='198.18.0.2'), 'mail_firewall: 198.18.0.2 belongs to the pair (wan_b) and firewall fw2'),
+])
+def test_error_with_uplinks(spoil, sentence):
+    data = good_with_uplinks()
+    spoil(*data)
+    told = check_firewalls(*data)
+    assert [one['severity'] for one in told if sentence in one['message']] == ['error'], [one['message'] for one in told]
+
+
+@pytest.mark.parametrize('probes, sentence', [
+    (['192.88.99.1'], UPLINKS + ' (wan_b).probes: 192.88.99.1 is the only one of IPv4, expected two or more, for one that fails looks like a dead provider;'),
+    (['192.88.99.1', '192.88.99.1'], UPLINKS + ' (wan_b).probes: 192.88.99.1 is the only one'),
+    (['192.88.99.1', '198.18.0.1'], UPLINKS + ' (wan_b).probes: 198.18.0.1 is not behind the provider but before it, expected addresses beyond its network,'),
+    (['192.88.99.1', '198.18.0.77'], UPLINKS + ' (wan_b).probes: 198.18.0.77 is not behind the provider'),
+])
+def test_probes_that_say_little_are_worth_a_warning(probes, sentence):
+    data = good_with_uplinks()
+    uplink(1, probes=probes)(*data)
+    told = check_firewalls(*data)
+    assert [one['severity'] for one in told] == ['warning'] and sentence in told[0]['message'], told
+
+
 def without(variable, key=None):
     """Remove a site variable, or a key of it."""
     def spoil(_hosts, _groups, values):
@@ -99,7 +197,7 @@ def test_error(spoil, sentence):
 
 
 def test_a_good_pair_and_a_site_without_one_have_no_findings():
-    assert check_firewalls(*good()) == []
+    assert check_firewalls(*good()) == check_firewalls(*good_with_uplinks()) == []
     hosts, groups, values = good()
     assert check_firewalls(hosts, dict(groups, firewalls=[]), {}) == check_firewalls(hosts, {}, values) == []
 

@@ -29,7 +29,7 @@ def site(groups, racks=None, seats=None, **changes):
                             groups['loadbalancers']),
         'seats': seat_holders(seats or [{'name': f'seat{number:02}'} for number in range(1, 13)], groups['mailservers']),
         'store': {'engine': 'glusterfs'}, 'synchronous_standbys': 1, 'nameservers': ['192.0.2.53', '192.0.2.54'],
-        'ntp_servers': ['a', 'b', 'c', 'd'], 'own_authority': True, 'allow_all': False, 'accepted': ['site_a'],
+        'ntp_servers': ['a', 'b', 'c', 'd'], 'uplinks': 1, 'own_authority': True, 'allow_all': False, 'accepted': ['site_a'],
     }
     names = {name for hosts in groups.values() for name in hosts}
     hostvars = {name: {'mail_rack': racks[name]} if racks and name in racks else {} for name in names}
@@ -129,6 +129,13 @@ def test_things_that_no_inventory_shows_twice_are_warnings_with_a_reason_and_a_r
     for name in ('ops1 (host)', 'ntp (outside)', 'firewall (outside)', 'shared_store (outside)', 'control_node (outside)', 'ca_key (outside)', 'mail_rack'):
         assert any(sentence.startswith(name) for sentence in warnings), name
     assert not any(sentence.startswith('firewall') for sentence in report(EXAMPLE)['warnings'])
+
+
+@pytest.mark.parametrize('groups, uplinks, named', [(EXAMPLE, 0, True), (EXAMPLE, 2, False), (LAB, 0, False)])
+def test_one_provider_is_worth_a_warning_where_the_firewalls_are_ours(groups, uplinks, named):
+    found = report(groups, uplinks=uplinks)
+    assert any(sentence.startswith('provider (outside)') for sentence in found['warnings']) == named
+    assert not found['failures'], 'whether the provider has two of everything is not in the inventory'
     for point in report(LAB)['single_points']:
         assert point['why'] and point['bearable'] and point['remedy']
 
