@@ -26,6 +26,9 @@ def ranges(name):
         "lab_wan_prefix": f"10.{octet}.2",
         # Between the two firewalls, where there are two.
         "lab_sync_prefix": f"10.{octet}.3",
+        # Between the firewalls and two providers, where a layout has them.
+        "lab_upa_prefix": f"10.{octet}.4",
+        "lab_upb_prefix": f"10.{octet}.5",
         # Unroutable for the control host while a lab exists: nothing that is aimed at a stopped lab may leave the machine.
         "lab_range": f"10.{octet}.0.0/16",
     }

@@ -28,7 +28,7 @@ def fixture_given(plugin, monkeypatch):
 def test_the_lab_itself_has_the_addresses_of_the_documentation(given):
     assert given(Group("all")) == given([Host("mail1"), Group("all")]) == given(Group("all"), lab="") == {
         "lab_name": "lab", "lab_octet": 77, "lab_management_prefix": "10.77.0", "lab_dmz_prefix": "10.77.1", "lab_wan_prefix": "10.77.2",
-        "lab_sync_prefix": "10.77.3", "lab_range": "10.77.0.0/16"}
+        "lab_sync_prefix": "10.77.3", "lab_upa_prefix": "10.77.4", "lab_upb_prefix": "10.77.5", "lab_range": "10.77.0.0/16"}
 
 
 def test_labs_side_by_side_have_addresses_of_their_own(plugin):
