@@ -99,6 +99,12 @@ def status(member):
     return found
 
 
+def providers(member):
+    """What a member says of what lies behind its uplinks: {(name, version of IP): state}."""
+    lines = node(member, "/usr/local/sbin/ha-mail-firewall", "status").splitlines()
+    return {(line.split()[1], int(line.split()[2])): line.split()[3] for line in lines if line.startswith("uplink ")}
+
+
 def roles():
     """(active, standby), once the pair is whole: one member has all addresses, the other none, and both know it."""
     deadline = time.monotonic() + 60

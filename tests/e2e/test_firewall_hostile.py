@@ -96,7 +96,7 @@ def fixture_service():
 def test_a_scan_of_every_port_finds_exactly_what_the_catalogue_opens(version, service):
     vips = [vip for vip in service["vips"] if (":" in vip) == (version == 6)]
     # The pair itself too: what it holds together, and what each member has.
-    places = [("mail1", "dmz0")] + [(member, device) for member in MEMBERS for device in ("dmz0", "wan0")]
+    places = [("mail1", "dmz0")] + [(member, device) for member in MEMBERS for device in ("dmz0", "upa0", "upb0")]
     targets = sorted({address for place in places for address in own(*place, version)} | set(vips))
     said = node("outside", "nmap", *(["-6"] if version == 6 else []), "-n", "-Pn", "-sS", "-p", "1-65535", "-T5", "--min-rate", "40000", "--max-retries", "1",
                 "--open", "-oX", "-", *targets, timeout=600)

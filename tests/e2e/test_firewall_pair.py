@@ -68,7 +68,7 @@ def kill(active, _standby):
 
 
 def power_off(active, _standby):
-    node(active, "sh", "-c", "for device in dmz0 wan0 sync0 eth0; do ip link set $device down; done")
+    node(active, "sh", "-c", "for device in dmz0 upa0 upb0 sync0 eth0; do ip link set $device down; done")
     podman("kill", "--signal", "KILL", f"{LAB}-{active}")
 
 
@@ -99,9 +99,10 @@ FAULTS = {
     "active member killed": (kill, start_again, True),
     "active member, power off": (power_off, start_again, True),
     "active member cut off at dmz": (cut("dmz0", "active"), heal, True),
-    "active member cut off at wan": (cut("wan0", "active"), heal, True),
+    "active member cut off at wan_a": (cut("upa0", "active"), heal, True),
+    "active member cut off at wan_b": (cut("upb0", "active"), heal, True),
     "standby cut off at dmz": (cut("dmz0", "standby"), heal, False),
-    "standby cut off at wan": (cut("wan0", "standby"), heal, False),
+    "standby cut off at wan_a": (cut("upa0", "standby"), heal, False),
     "link between the two cut": (cut("sync0", "active"), heal, False),
     "keepalived killed": (kill_daemon("keepalived"), None, True),
     "conntrackd killed": (kill_daemon("conntrackd"), None, False),

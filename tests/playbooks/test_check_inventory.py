@@ -74,6 +74,21 @@ def test_inventories_of_the_repository_are_good(source, tmp_path):
     assert not (site.inventory / "secrets").exists(), "the check has made secrets"
 
 
+def test_two_providers_as_the_example_shows_them(site):
+    name = "group_vars/all/site.yml"
+    lines = site.file(name).read_text(encoding="utf-8").splitlines(keepends=True)
+    begin = next(number for number, line in enumerate(lines) if line == "    # - name: wan\n")
+    end = next(number for number in range(begin, len(lines)) if not lines[number].startswith("    # "))
+    shown = [line.replace("    # ", "    ", 1) for line in lines[begin:end]]
+    site.file(name).write_text("".join([line for line in lines[:begin] if "{name: wan, internet" not in line] + shown + lines[end:]), encoding="utf-8")
+    for last in (3, 4):
+        site.edit("hosts.yml", f"wan: 192.0.2.{last}, ", f"wan_a: 192.0.2.{last}, wan_b: 192.0.2.{last + 64}, ")
+    run = site.check()
+    assert run.returncode == 0 and "WARNING" not in run.stdout, run.stdout
+    run = site.check("-e", "mail_firewall_platform=vyos")
+    assert run.returncode == 2 and "mail_firewall.zones (wan).uplinks: the platform is vyos, expected them with linux only" in words(run), run.stdout
+
+
 def test_it_takes_less_than_five_seconds_of_processor_time(site):
     before = os.times()
     assert site.check().returncode == 0
