@@ -64,6 +64,19 @@ options:
     type: path
     vars:
       - name: mail_firewall_known_hosts
+  persistent_command_timeout:
+    description:
+      - Seconds after which a command is given up, whatever its own deadline is, and the session with it.
+      - More than the longest of these deadlines, ten minutes for the packages of a Linux firewall, so that it is they that decide.
+    type: int
+    default: 660
+    ini:
+      - section: persistent_connection
+        key: command_timeout
+    env:
+      - name: ANSIBLE_PERSISTENT_COMMAND_TIMEOUT
+    vars:
+      - name: ansible_command_timeout
 extends_documentation_fragment:
   - ansible.netcommon.connection_persistent
 '''

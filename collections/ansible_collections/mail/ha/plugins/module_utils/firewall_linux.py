@@ -178,7 +178,6 @@ class Linux(Dialect):
             self.run('sudo -n systemctl mask --quiet --runtime conntrackd keepalived && sudo -n apt-get -qq update')
             self.run('sudo -n env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install %s >/dev/null' % ' '.join(missing),
                      deadline=600)
-            self.run('sudo -n systemctl unmask --quiet --runtime conntrackd keepalived')
         self.run('umask 077; mkdir -p %s' % PARCEL)
         for program in member.get('programs', []):
             self.session.put('%s/program' % PARCEL, program['text'])
@@ -186,8 +185,11 @@ class Linux(Dialect):
         for path, name in sorted(member.get('links', {}).items()):
             self.run('sudo -n ln -sfn /etc/ha-mail-firewall/running/%s %s' % (name, path))
         units = [program['path'].rpartition('/')[2] for program in member.get('programs', []) if program['path'].endswith('.service')]
-        # Debian's own as well: they were masked when they were installed.
-        units += [name for name in ('conntrackd', 'keepalived') if name in packages]
+        # Debian's own as well: they were masked when they were installed, by this run or by one that was cut off.
+        masked = [name for name in ('conntrackd', 'keepalived') if name in packages]
+        if masked:
+            self.run('sudo -n systemctl unmask --quiet --runtime %s' % ' '.join(masked))
+        units += masked
         if units:
             self.run('sudo -n systemctl daemon-reload && sudo -n systemctl enable --quiet %s' % ' '.join(units))
 
