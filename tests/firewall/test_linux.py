@@ -1,9 +1,13 @@
 """The Linux dialect without a firewall: lines, refusals and what is made of answers. With real ones: tests/e2e/test_firewall_pair.py."""
 
 import hashlib
+import pathlib
+import re
 
 import pytest
+import yaml
 
+from ansible_collections.mail.ha.plugins.connection import netmiko
 from ansible_collections.mail.ha.plugins.module_utils.firewall_dialect import DialectError
 from ansible_collections.mail.ha.plugins.module_utils.firewall_linux import Linux
 from conftest import policy
@@ -41,6 +45,9 @@ class Shell:
         self.asked.append(command)
         said, code = next(answer for part, answer in self.answers.items() if part in command)
         return "%s\nrc=%d" % (said, code) if code is not None else said
+
+    def put(self, path, _text):
+        self.asked.append("put %s" % path)
 
 
 def shell(status=STATUS, code=0):
@@ -124,3 +131,18 @@ def test_only_the_active_member_gives_its_role_away():
     with pytest.raises(DialectError, match="ask the active member"):
         Linux(standby).switchover()
     assert not [command for command in standby.asked if "yield" in command]
+
+
+def test_what_a_run_that_was_cut_off_has_masked_is_unmasked_and_enabled():
+    session = Shell({"dpkg-query": ("installed nftables\ninstalled conntrackd", 0), "": ("", 0)})
+    Linux(session)._prepare(MEMBER)
+    changes = [command.partition(";")[0] for command in session.asked if "systemctl" in command]
+    assert changes == ["sudo -n systemctl unmask --quiet --runtime conntrackd", "sudo -n systemctl daemon-reload && sudo -n systemctl enable --quiet conntrackd"]
+
+
+def test_no_deadline_is_longer_than_what_the_connection_grants():
+    """Ansible ends the session of whoever takes longer than that, whatever its own deadline says."""
+    granted = yaml.safe_load(netmiko.DOCUMENTATION)["options"]["persistent_command_timeout"]["default"]
+    places = pathlib.Path(netmiko.__file__).parents[1].glob("module_utils/firewall_*.py")
+    deadlines = [int(number) for place in places for number in re.findall(r"deadline=(\d+)", place.read_text())]
+    assert max(deadlines) == 600 < granted
