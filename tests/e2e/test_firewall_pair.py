@@ -212,6 +212,22 @@ def test_the_control_node_dies_between_apply_and_confirm(tmp_path):
     assert running(standby) == before
 
 
+@pytest.mark.parametrize("moment", ["/home/fwadmin/.ha-mail-firewall/*/keepalived.conf", "/run/ha-mail-firewall/until"],
+                         ids=["while files come", "while it is put in force"])
+def test_the_connection_drops_in_mid_push(tmp_path, moment):
+    _active, standby = roles()
+    before = running(standby)
+    node(standby, "systemd-run", "--quiet", "--collect", "--unit=pair-cutter", "sh", "-c",
+         f"until ls {moment} >/dev/null 2>&1; do sleep 0.01; done; pkill -KILL -u fwadmin")
+    try:
+        code, said = play(tmp_path, {"firewall_pair_silent_after": 450})
+        assert node(standby, "systemctl", "is-active", "pair-cutter", check=False).strip() == "inactive", "nothing was cut"
+    finally:
+        node(standby, "systemctl", "stop", "pair-cutter", check=False)
+    assert code != 0 and "The old policy is in force again" in said, said
+    assert running(standby) == before and status(standby)["armed"] == "-"
+
+
 def test_a_run_waits_for_what_a_killed_one_left_armed(tmp_path):
     _active, standby = roles()
     before = running(standby)
