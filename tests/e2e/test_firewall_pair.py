@@ -262,7 +262,8 @@ def test_what_was_changed_by_hand_is_seen_and_mended(tmp_path):
 @pytest.mark.parametrize("change, words", [
     ({"firewall_pair_local": []}, "found no rule for SSH"),
     ({"mail_firewall_version": "12"}, "found the version 13, expected 12"),
-    ({"mail_firewall_platform": "vyos"}, "of the declared platform"),
+    ({"mail_firewall_platform": "vyos"}, "found several interfaces for the zone wan, expected one with the platform vyos"),
+    ({"mail_firewall_platform": "vyos", "firewall_pair_interfaces": {"wan": "upa0", "dmz": "dmz0"}}, "of the declared platform"),
 ])
 def test_what_cannot_be_right_is_refused_before_anything_is_sent(tmp_path, change, words):
     _active, standby = roles()

@@ -23,7 +23,9 @@ options:
     type: dict
     required: true
   member:
-    description: What is particular about this device; C(interfaces) maps each zone to the name that the device has for it.
+    description: >-
+      What is particular about this device; C(interfaces) maps each zone to the name that the device has for it, and on Linux the Internet to a list
+      where it has uplinks.
     type: dict
     required: true
   state:
@@ -134,6 +136,10 @@ def main():
     unnamed = [zone['name'] for zone in wanted['policy'].get('zones', []) if zone['name'] not in (wanted['member'].get('interfaces') or {})]
     if unnamed:
         module.fail_json(msg='member: found no interface for the zone %s, expected one for each zone of the policy.' % ', '.join(unnamed))
+    several = [zone for zone, name in wanted['member']['interfaces'].items() if not isinstance(name, str)]
+    if several and wanted['platform'] != 'linux':
+        module.fail_json(msg='member: found several interfaces for the zone %s, expected one with the platform %s; only linux has uplinks.'
+                         % (', '.join(several), wanted['platform']))
     if wanted['deadline'] < TOO_SHORT:
         module.fail_json(msg='deadline: found %d, expected at least %d seconds; a new login needs its time.' % (wanted['deadline'], TOO_SHORT))
     declared = {'platform': wanted['platform'], 'version': wanted['version']}
