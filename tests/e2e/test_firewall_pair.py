@@ -100,7 +100,6 @@ FAULTS = {
     "active member, power off": (power_off, start_again, True),
     "active member cut off at dmz": (cut("dmz0", "active"), heal, True),
     "active member cut off at wan_a": (cut("upa0", "active"), heal, True),
-    "active member cut off at wan_b": (cut("upb0", "active"), heal, True),
     "standby cut off at dmz": (cut("dmz0", "standby"), heal, False),
     "standby cut off at wan_a": (cut("upa0", "standby"), heal, False),
     "link between the two cut": (cut("sync0", "active"), heal, False),
