@@ -33,6 +33,7 @@ def test_one_node_that_differs():
         code, said = audit()
     finally:
         mail2("postconf", "-X", "header_size_limit")
+        mail2("systemctl", "reload", "postfix")  # or site.yml would rightly say that it has not read its file
         mail2("sysctl", "-w", f"{SYSCTL}={before}")
     assert code == 2, said
     assert "mail2: postfix header_size_limit is 102401, the others (mail1, mail3) have 102400; run site.yml --limit mail2." in said, said
