@@ -190,6 +190,18 @@ def sessions_inwards(started, world, seconds):
             started.run((uplink, version), "outside", SESSION, clients[version], world.server[version], 7000, seconds)
 
 
+def knocks_outwards(started, world, seconds):
+    """New connections from inside to outside, over each version of IP: keys are ("new", version)."""
+    for version in VERSIONS:
+        started.run(("new", version), "mail1", KNOCK, world.clients["wan_a"][version], 7001, seconds)
+
+
+def sessions_outwards(started, world, key, seconds):
+    """A session from inside to outside, over each version of IP: keys are (key, version)."""
+    for version in VERSIONS:
+        started.run((key, version), "mail1", SESSION, world.server[version], world.clients["wan_a"][version], 7001, seconds)
+
+
 def marks(member, version, source, destination, port):
     """Marks of the connections that a member knows between two addresses."""
     listing = node(member, "conntrack", "-L", "-f", f"ipv{version}", "-p", "tcp", "--state", "ESTABLISHED", "--orig-src", source, "--orig-dst", destination,
@@ -228,8 +240,7 @@ def test_both_uplinks_serve_and_an_answer_leaves_by_the_uplink_of_its_question(w
 def test_a_provider_that_is_dead_behind_its_link(world, whole, started):
     active, _standby = whole
     sessions_inwards(started, world, 34)
-    for version in VERSIONS:
-        started.run(("new", version), "mail1", KNOCK, world.clients["wan_a"][version], 7001, 34)
+    knocks_outwards(started, world, 34)
     time.sleep(2)
     died = time.time()
     kill_provider("wan_a")
@@ -239,8 +250,7 @@ def test_a_provider_that_is_dead_behind_its_link(world, whole, started):
         wait_for(member, {"wan_a": "dead", "wan_b": "alive"}, DIES)
     time.sleep(5)
     # It belongs to wan_b, and stays there.
-    for version in VERSIONS:
-        started.run(("late", version), "mail1", SESSION, world.server[version], world.clients["wan_a"][version], 7001, 20)
+    sessions_outwards(started, world, "late", 20)
     time.sleep(2)
     returned = time.time()
     mend_provider("wan_a")
@@ -248,8 +258,7 @@ def test_a_provider_that_is_dead_behind_its_link(world, whole, started):
     world.turn("wan_a")
     wait_for(active, {"wan_a": "alive", "wan_b": "alive"}, RETURNS)
     assert time.time() - returned < 2 * BUDGET, "it took too long to be preferred again"
-    for version in VERSIONS:
-        started.run(("again", version), "mail1", SESSION, world.server[version], world.clients["wan_a"][version], 7001, 4)
+    sessions_outwards(started, world, "again", 4)
     time.sleep(1.5)
     for version in VERSIONS:
         outwards = world.server[version], world.clients["wan_a"][version], 7001
@@ -281,8 +290,7 @@ def kill(active):
 def test_a_failover_while_a_provider_is_dead(end, world, whole, started):
     active, standby = whole
     sessions_inwards(started, world, 16)
-    for version in VERSIONS:
-        started.run(("out", version), "mail1", SESSION, world.server[version], world.clients["wan_a"][version], 7001, 16)
+    sessions_outwards(started, world, "out", 16)
     time.sleep(2)
     kill_provider("wan_a")
     time.sleep(1)
@@ -306,8 +314,7 @@ def test_a_failover_while_a_provider_is_dead(end, world, whole, started):
 
 def test_both_providers_dead_and_back(world, whole, started):
     sessions_inwards(started, world, 34)
-    for version in VERSIONS:
-        started.run(("new", version), "mail1", KNOCK, world.clients["wan_a"][version], 7001, 34)
+    knocks_outwards(started, world, 34)
     time.sleep(2)
     for uplink in ISPS:
         kill_provider(uplink)

@@ -107,6 +107,15 @@ def test_a_state_that_is_none_changes_nothing(node):
     assert node.rank.read_text() == "tags:\n  failover_priority: 2\n"
 
 
+def test_an_answer_that_is_none_and_a_place_that_is_missing_are_sentences(node):
+    node.state.write_text("drain\n")
+    node.members.write_text("no table\n")
+    assert node.run("follow")[:2] == (1, "patronictl list: found 'no table', expected JSON.\n")
+    node.rank = node.rank.parent / "missing/rank.yml"
+    code, error, _asked = node.run("rank")
+    assert code == 1 and "missing/rank.yml" in error and len(error.splitlines()) == 1
+
+
 def test_a_tool_that_fails_says_so(node, tmp_path):
     node.state.write_text("drain\n")
     (tmp_path / "patronictl").write_text("#!/bin/sh\necho no etcd >&2\nexit 3\n")
