@@ -5,6 +5,8 @@ import pathlib
 
 import pytest
 
+MEMORY = 0.5  # seconds for which a success counts
+
 
 @pytest.fixture(name="program")
 def fixture_program(load, monkeypatch):
@@ -30,7 +32,7 @@ def run(program, tmp_path, scene):
     """Play a scene: a coroutine that gets Dovecot and a function to ask with."""
     async def play():
         dovecot = Dovecot(str(tmp_path / "health-check"))
-        health = program.Health(dovecot.path)
+        health = program.Health(MEMORY, dovecot.path)
         server = await asyncio.start_server(health.serve, "127.0.0.1")
         port = server.sockets[0].getsockname()[1]
 
@@ -51,7 +53,7 @@ def test_many_questions_and_one_check(program, tmp_path):
         dovecot.takes = 0.1
         assert set(await asyncio.gather(*(ask() for _ in range(20)))) == {b"PONG\n"}
         assert await ask() == b"PONG\n" and dovecot.checks == 1
-        await asyncio.sleep(program.SECONDS)
+        await asyncio.sleep(MEMORY)
         assert await ask() == b"PONG\n" and dovecot.checks == 2
     run(program, tmp_path, scene)
 

@@ -185,6 +185,8 @@ def _timers_for(rto, factor):
         'balancer_fall': 2,
         'balancer_connect': _scale(400, front, 200, 1000, 10),
         'agent_interval': _scale(1000, front, 500, 5000, 100),
+        # Several ask for Dovecot's health in that time, and each question of its own would cost Dovecot a process.
+        'health_memory': _scale(400, front, 100, 1000, 10),
         # A probe starts an interpreter and waits for an fsync on three nodes.
         'probe_interval': _scale(700, factor['imap'], 500, 2000, 100),
     }
@@ -199,6 +201,9 @@ def _timers_for(rto, factor):
     # Patroni counts in seconds and accepts no less than these floors. loop_wait + 2 * retry_timeout <= ttl holds throughout.
     write = factor['directory_write']
     plan.update({
+        'etcd_heartbeat': 100,
+        # Ten heartbeats (etcd's tuning guide). An election takes up to twice that, which is below Patroni's least retry_timeout.
+        'etcd_election': 1000,
         'ttl': _scale(20_000, write, 20_000, 30_000, 1000),
         'loop_wait': _scale(1000, write, 1000, 10_000, 1000),
         'retry_timeout': _scale(3000, write, 3000, 10_000, 1000),
@@ -229,6 +234,10 @@ def _timers(plan):
         'haproxy_check_fall': plan['balancer_fall'],
         'haproxy_connect_timeout': _haproxy(plan['balancer_connect']),
         'haproxy_agent_interval': _haproxy(plan['agent_interval']),
+        'dovecot_health_memory': _number(plan['health_memory'] / 1000),
+        # Far below Patroni's retry_timeout, and no objective moves them: heartbeats are for a LAN and one slow write.
+        'etcd_heartbeat_interval': plan['etcd_heartbeat'],
+        'etcd_election_timeout': plan['etcd_election'],
         'postgresql_patroni_ttl': plan['ttl'] // 1000,
         'postgresql_patroni_loop_wait': plan['loop_wait'] // 1000,
         'postgresql_patroni_retry_timeout': plan['retry_timeout'] // 1000,

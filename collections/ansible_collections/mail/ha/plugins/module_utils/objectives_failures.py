@@ -12,7 +12,6 @@ from __future__ import annotations
 # Putting an address on, and the ARP that says so. Measured: 0.73 to 0.85 s for a lost holder, of which VRRP's part is up to 0.8 s.
 _TAKEOVER = ('address added and announced', 100, 'measured')
 _PROMOTE = ('PostgreSQL ends recovery and promotes', 2000, 'measured: 1.6 s for a whole switchover')
-_ETCD_ELECTION_MS = 1000  # etcd_election_timeout, which no objective sets
 
 
 def _vrrp_silence(plan):
@@ -80,6 +79,11 @@ def _balancer_hangs(plan):
     ]
 
 
+def _remembered(chain):
+    """The same where the check asks for Dovecot's health, which answers with a success of just now."""
+    return lambda plan: [('dovecot_health_memory', plan['health_memory'], 'what Dovecot was just before the failure')] + chain(plan)
+
+
 def _store_stalls(plan):
     """A node that says nothing any more: writes of the others wait for it."""
     return [
@@ -119,7 +123,7 @@ def _probe_hangs(plan):
 def _leader_silent(plan):
     """The leader's lock ends. etcd's leader may be lost with it: the new one gives every lease its whole time anew."""
     return [
-        ('etcd elects a leader and extends leases, 3 x etcd_election_timeout', 3 * _ETCD_ELECTION_MS,
+        ('etcd elects a leader and extends leases, 3 x etcd_election_timeout', 3 * plan['etcd_election'],
          'etcd: an election within two time-outs, leases extended by one'),
         ('postgresql_patroni_ttl', plan['ttl'], 'Patroni: the lock outlives its last renewal; no less than 20 s'),
         ('etcd ends a lease', 500, 'etcd looks at leases twice a second'),
@@ -216,8 +220,8 @@ FAULTS = {
     },
     'postfix-killed': {'smtp': (3000, (_balancer_refused,)), 'submission': (3000, (_balancer_refused,))},
     'postfix-frozen': {'smtp': (3000, (_balancer_hangs,)), 'submission': (3000, (_balancer_hangs,))},
-    'dovecot-killed': {'imap': (3000, (_balancer_refused, _check_refused)), 'submission': (3000, (_balancer_refused,))},
-    'dovecot-frozen': {'imap': (3000, (_balancer_hangs, _check_hangs)), 'submission': (3000, (_balancer_hangs,))},
+    'dovecot-killed': {'imap': (3000, (_remembered(_balancer_refused), _remembered(_check_refused))), 'submission': (3000, (_remembered(_balancer_refused),))},
+    'dovecot-frozen': {'imap': (3000, (_remembered(_balancer_hangs), _remembered(_check_hangs))), 'submission': (3000, (_remembered(_balancer_hangs),))},
     'store-not-writable': {'imap': (5000, (_probe_hangs,))},
     'store-brick-killed': {'imap': (5000, (_store_refuses,)), 'directory_write': (5000, (_beside_the_healer,))},
     'postgresql-leader-killed': {**_READS_GO_ON, 'directory_write': (30_000, (_leader_crashes,))},

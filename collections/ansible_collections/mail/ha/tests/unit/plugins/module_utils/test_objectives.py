@@ -44,6 +44,7 @@ def test_defaults_give_the_timers_that_were_measured():
         'keepalived_mail_store_interval': 0.7, 'keepalived_mail_store_timeout': 4.5,
         'haproxy_check_interval': '500ms', 'haproxy_check_timeout': '900ms', 'haproxy_check_again': '100ms', 'haproxy_check_fall': 2,
         'haproxy_connect_timeout': '400ms', 'haproxy_agent_interval': '1s',
+        'dovecot_health_memory': 0.4, 'etcd_heartbeat_interval': 100, 'etcd_election_timeout': 1000,
         'postgresql_patroni_ttl': 20, 'postgresql_patroni_loop_wait': 1, 'postgresql_patroni_retry_timeout': 3,
         'postgresql_patroni_primary_start_timeout': 10, 'postgresql_patroni_synchronous_mode': 'quorum',
         'postgresql_patroni_synchronous_node_count': 1, 'postgresql_patroni_synchronous_mode_strict': False,
@@ -125,6 +126,8 @@ def test_timers_respect_the_limits_of_their_products(scale):
     assert timers['postgresql_patroni_loop_wait'] + 2 * timers['postgresql_patroni_retry_timeout'] <= timers['postgresql_patroni_ttl']
     assert timers['mail_store_gluster_ping_timeout'] + 0.5 < timers['mail_store_probe_deadline'] < timers['keepalived_mail_store_timeout']
     assert isinstance(timers['mail_store_gluster_ping_timeout'], int)
+    # etcd refuses less than five heartbeats; an election takes up to two time-outs, in which Patroni must not give up.
+    assert 5 * timers['etcd_heartbeat_interval'] <= timers['etcd_election_timeout'] < 500 * timers['postgresql_patroni_retry_timeout']
 
 
 @pytest.mark.parametrize('objectives,sentence', [
