@@ -94,7 +94,7 @@ def test_a_node_on_which_nothing_is_left(node):
 
 
 @pytest.mark.parametrize("name", [
-    "run/ha-mail-drill/fault.sh", "run/systemd/transient/ha-mail-drill-mend.timer", "run/systemd/system/postfix.service.d/ha-mail-drill.conf",
+    "run/ha-mail-drill/fault.sh", "run/systemd/transient/ha-mail-drill-mend.service", "run/systemd/system/postfix.service.d/ha-mail-drill.conf",
     "var/lib/brick.drill", "var/lib/brick.drill.d", "var/lib/brick.before", "var/lib/brick.after", "var/lib/brick/.ha-mail-drill", "etc/faketimerc",
     "etc/ld.so.preload"])
 def test_what_is_left_behind_is_named(node, name):
