@@ -61,6 +61,12 @@ def rows(records, protocol, name, good, watched):
                                    for vip in sorted({record["vip"] for record in chosen})}}
 
 
+def at_one_address(row):
+    """The row with the longest gap of the address that had it: a client that chose this one waits, though another answers."""
+    gaps = [one["longest_gap"] for one in row["vips"].values() if one["longest_gap"]]
+    return row | {"longest_gap": max(gaps, key=lambda gap: gap["seconds"], default=None)}
+
+
 def balance(entries, known):
     """{"sent", "accepted", one count for each state} of some messages; ``entries`` is {n: what reconcile says}."""
     counts = collections.Counter(entry["state"] for entry in entries.values())
@@ -105,7 +111,7 @@ def summarise(site, records, torn, mailboxes, faults):
         "unproved": [p for p, of_way in directions.items() if of_way["sent"] and not of_way["accepted"]],
         "unknown": reconcile.unknown(known, mailboxes),
         "services": {p: rows(records, p, "end", lambda r: r["outcome"] == "accepted", watched) for p in directions if directions[p]["sent"]},
-        "probes": {p: rows(records, p, "probe", lambda r: r["ok"], watched) for p in ("smtp", "submission", "imap")},
+        "probes": {p: at_one_address(rows(records, p, "probe", lambda r: r["ok"], watched)) for p in ("smtp", "submission", "imap")},
         "delivery": figures.percentiles(delays.values()),
         "elsewhere": sum(message["vip"] != message["first_vip"] for message in accepted),
         "retried": sum(message["attempts"] > 1 for message in known.values()),
@@ -173,5 +179,5 @@ def verdict(summary):
         told.append(f"{counts['not_accepted']} were accepted by no server, and none refused them for good: their senders know it.")
     told.append(to_the_internet(summary))
     gaps = [f"{name} {row['longest_gap']['seconds']:.1f} s" for name, row in summary["probes"].items() if row["longest_gap"]]
-    told.append(f"Longest time without service: {', '.join(gaps)}.")
+    told.append(f"Longest time without service at one address: {', '.join(gaps)}.")
     return {"ok": ok, "sentences": told}
