@@ -180,7 +180,11 @@ def problems(address, members, bricks, found_peers, found_volume, found_services
     told += ['brick %s is not online' % brick for brick in bricks if brick not in online]
     if found_volume['started'] and SELF_HEAL_DAEMON not in online:
         told.append('no self-heal daemon is online')
+    if online and not found_heals:
+        told.append('nobody says what waits to be healed')
     for heal in found_heals:
+        if not heal['connected'] and heal['name'] in online:
+            told.append('what waits to be healed on %s is not known' % heal['name'])
         if heal['split_brain']:
             told.append('%d files in split-brain on %s' % (heal['split_brain'], heal['name']))
         if heal['pending']:

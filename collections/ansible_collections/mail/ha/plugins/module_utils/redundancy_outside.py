@@ -1,10 +1,10 @@
 # Copyright: the ha-mail authors
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Single points of failure that are no host of the cluster: resolvers, clocks, keys, the control node, what stands before it."""
+"""Single points of failure that are no host of the cluster: resolvers, the zone, clocks, keys, the control node, what stands before it."""
 
 from __future__ import annotations
 
-NAMES = ('dns', 'ntp', 'firewall', 'provider', 'shared_store', 'control_node', 'ca_key')
+NAMES = ('dns', 'zone', 'ntp', 'firewall', 'provider', 'shared_store', 'control_node', 'ca_key')
 
 
 def points(site):
@@ -26,6 +26,9 @@ def points(site):
     elif not servers:
         add('dns', 'mail_nameservers is empty, so every host asks whatever it was installed with', 'minutes: outbound mail waits in the queues',
             'name two resolvers')
+    add('zone', "the name servers of the service's zone, where others look up MX and addresses, are not in the inventory",
+        'as long as resolvers keep the records (dns_ttl of show-objectives.yml); then senders wait, and programs find no server',
+        'have the zone served by two name servers or more in different networks, and ask each of them')
     clocks = site['ntp_servers']
     if len(set(clocks)) == 1:
         add('ntp', f"{clocks[0]} is the only one in mail_ntp_servers, and a wrong clock of one server is believed",

@@ -115,7 +115,12 @@ def test_problems_of_a_cluster_with_a_dead_node():
 def test_no_problems():
     services = [{'name': name, 'uuid': '', 'online': True} for name in BRICKS + [gluster.SELF_HEAL_DAEMON]]
     whole = [{**peer, 'connected': True} for peer in peers()]
-    assert gluster.problems(ONE, MEMBERS, BRICKS, whole, volume(), services, []) == []
+    heals = [{'name': name, 'connected': True, 'pending': 0, 'split_brain': 0} for name in BRICKS]
+    assert gluster.problems(ONE, MEMBERS, BRICKS, whole, volume(), services, heals) == []
+    # No answer is no good answer.
+    assert gluster.problems(ONE, MEMBERS, BRICKS, whole, volume(), services, []) == ['nobody says what waits to be healed']
+    heals[1]['connected'] = False
+    assert gluster.problems(ONE, MEMBERS, BRICKS, whole, volume(), services, heals) == ['what waits to be healed on %s is not known' % BRICKS[1]]
 
 
 @pytest.mark.parametrize('heal, sentence', [

@@ -126,7 +126,8 @@ def test_one_resolver_fails_and_none_warns():
 
 def test_things_that_no_inventory_shows_twice_are_warnings_with_a_reason_and_a_remedy():
     warnings = report(LAB, ntp_servers=[], store={'engine': 'mounted'})['warnings']
-    for name in ('ops1 (host)', 'ntp (outside)', 'firewall (outside)', 'shared_store (outside)', 'control_node (outside)', 'ca_key (outside)', 'mail_rack'):
+    for name in ('ops1 (host)', 'zone (outside)', 'ntp (outside)', 'firewall (outside)', 'shared_store (outside)', 'control_node (outside)',
+                 'ca_key (outside)', 'mail_rack'):
         assert any(sentence.startswith(name) for sentence in warnings), name
     assert not any(sentence.startswith('firewall') for sentence in report(EXAMPLE)['warnings'])
 
