@@ -1,6 +1,7 @@
 """Which messages Postfix may have delivered before, and how Dovecot is asked for them: the programs of roles postfix and dovecot."""
 
 import asyncio
+import concurrent.futures
 import datetime
 import email.utils
 import os
@@ -18,9 +19,11 @@ def fixture_repeats(load):
     return load("roles/postfix/files/postfix-repeats")
 
 
-@pytest.fixture(name="already", scope="module")
-def fixture_already(load):
-    return load("roles/dovecot/files/delivered-already")
+@pytest.fixture(name="already")
+def fixture_already(load, monkeypatch, tmp_path):
+    module = load("roles/dovecot/files/delivered-already")
+    monkeypatch.setattr(module, "PLACES", str(tmp_path / "place"))
+    return module
 
 
 @pytest.fixture(name="queue")
@@ -109,6 +112,21 @@ def test_what_has_waited_long_is_delivered(already, mailbox):
     assert already.answer("a@b.test", "a@b.test", received(time.time() - already.PATIENCE - 1)) == "no"
     mailbox("echo 1 2")
     assert already.answer("a@b.test", "a@b.test", received(time.time() - already.PATIENCE - 1)) == "yes"
+
+
+def test_no_more_searches_than_there_is_room_for(already, mailbox, monkeypatch, tmp_path):
+    """Two at once; who finds no place in time is put off without a search, and a place is free when its search has ended."""
+    monkeypatch.setattr(already.os, "sched_getaffinity", lambda _pid: range(5))
+    monkeypatch.setattr(already, "WAIT", 1.5)
+    mailbox(f"echo search >>{tmp_path}/searches; sleep 2; echo 1 2")
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        found = [pool.submit(already.answer, "a@b.test", "a@b.test", received(time.time())) for _ in range(4)]
+        assert sorted(item.result() for item in found) == ["", "", "yes", "yes"]
+    assert (tmp_path / "searches").read_text(encoding="ascii").count("search") == 2
+    monkeypatch.setattr(already, "WAIT", 4)
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        found = [pool.submit(already.answer, "a@b.test", "a@b.test", received(time.time())) for _ in range(4)]
+        assert [item.result() for item in found] == ["yes"] * 4
 
 
 @pytest.mark.parametrize("header", [
