@@ -4,7 +4,10 @@ Runs on the control host of the layout `pair` (LAYOUT=pair) after playbooks/fire
 to addresses of the lab only.
 """
 
+import contextlib
 import json
+import socket
+import struct
 import subprocess
 import time
 import xml.etree.ElementTree
@@ -47,7 +50,16 @@ for _ in range(times):
     time.sleep(pause)
 print(json.dumps(found))
 """
-
+# python3 -c FORGE FROM TO PROTOCOL TTL HEX: so many packets of somebody else within a second.
+FORGE = """
+import socket, struct, sys, time
+source, destination, protocol, ttl, payload = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), bytes.fromhex(sys.argv[5])
+header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 0, 0, 0, ttl, protocol, 0, socket.inet_aton(source), socket.inet_aton(destination))
+with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as sock:
+    for _ in range(20):
+        sock.sendto(header + payload, (destination, 0))
+        time.sleep(0.05)
+"""
 
 # What reaches the host behind the pair.
 COUNT = """table inet flood {{
@@ -63,6 +75,30 @@ def knock(source, address, port, times=1, pause=0.0, patience=2.0):
     """Connections from `outside`: seconds of those that were answered."""
     said = node("outside", "python3", "-c", KNOCK, source, address, str(port), str(times), str(pause), str(patience))
     return [took for took in json.loads(said) if took is not None]
+
+
+def advert(source, destination, vrid, address):
+    """VRRPv3 of somebody who must be active (RFC 9568 section 5.2), in hexadecimal digits."""
+    body = struct.pack("!BBBBHH4s", 0x31, vrid, 255, 1, 20, 0, socket.inet_aton(address))
+    whole = socket.inet_aton(source) + socket.inet_aton(destination) + struct.pack("!HH", 112, len(body)) + body
+    total = sum(struct.unpack(f"!{len(whole) // 2}H", whole))
+    total = (total & 0xffff) + (total >> 16)
+    return (body[:6] + struct.pack("!H", ~(total + (total >> 16)) & 0xffff) + body[8:]).hex()
+
+
+def forge(name, *arguments):
+    """Packets of somebody else, from a node."""
+    node(name, "python3", "-c", FORGE, *map(str, arguments))
+
+
+@contextlib.contextmanager
+def routed(name, address, by):
+    """A way to an address that a node has not by itself, for a while."""
+    node(name, "ip", "route", "replace", f"{address}/32", "via", by)
+    try:
+        yield
+    finally:
+        node(name, "ip", "route", "del", f"{address}/32")
 
 
 def counted(comment):
@@ -113,6 +149,27 @@ def test_nobody_sends_in_the_name_of_another_zone(version, service):
     with borrowed("outside", "wan0", forged):
         assert not knock(forged, vip, 993)
     assert counted("spoofed") > before
+
+
+def test_nobody_else_is_the_peer():
+    before = active, standby = roles()
+    ours, peers = ({device: own(member, device, 4) for device in ("upa0", "upb0", "sync0")} for member in before)
+    shared = f"{ours['upa0'][0].rpartition('.')[0]}.2"
+    mine, its = (next(address for address in found["upa0"] if address != shared) for found in (ours, peers))
+    claim = advert(its, mine, 13, shared)
+    said = b"peer FAULT wan_a wan_b dmz"
+    since = node(active, "date", "+%s").strip()
+    seen = {comment: counted(comment) for comment in (
+        "vrrp of the pair, from elsewhere", "spoofed: vrrp of the pair", "spoofed: states and health of the pair")}
+    # As it comes through a router, by the right interface; as from a neighbour, by the wrong one; and what is said between the two only.
+    forge("isp-a", its, mine, 112, 254, claim)
+    with routed("isp-b", mine, ours["upb0"][0]):
+        forge("isp-b", its, mine, 112, 255, claim)
+    with routed("isp-a", ours["sync0"][0], mine):
+        forge("isp-a", peers["sync0"][0], ours["sync0"][0], 17, 64, (struct.pack("!HHHH", 40000, 3781, 8 + len(said), 0) + said).hex())
+    assert roles() == before
+    assert not node(active, "journalctl", "--quiet", "-t", "ha-mail-firewall", f"--since=@{since}"), "the active member gave way"
+    assert all(counted(comment) >= number + 20 for comment, number in seen.items()), seen
 
 
 def test_a_source_that_comes_too_often_is_held_up_and_nobody_else(service):

@@ -75,6 +75,11 @@ def test_a_policy_that_would_cut_the_pair_off_is_refused(left_out, words):
         Linux.render(policy(), dict(MEMBER, local=[rule for index, rule in enumerate(LOCAL) if index != left_out]))
 
 
+def test_a_rule_that_would_let_anybody_in_is_refused():
+    with pytest.raises(DialectError, match="found no sources in the rule 'ssh'"):
+        Linux.render(policy(), dict(MEMBER, local=[dict(LOCAL[0], sources4=[]), *LOCAL[1:]]))
+
+
 def test_a_zone_without_an_interface_is_refused():
     with pytest.raises(DialectError, match="no interface is known for the zone dmz"):
         Linux.render(policy(), dict(MEMBER, interfaces={"wan": "wan0", "management": "eth0"}))

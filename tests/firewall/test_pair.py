@@ -14,6 +14,7 @@ ZONES = [
     {"name": "dmz", "interface": "dmz0", "vrid": 12, "virtual": ["192.0.2.2/24", "2001:db8::2/64"]},
     {"name": "management", "interface": "eth0"},
 ]
+SYNC = {"device": "sync0", "address": "203.0.113.3", "peer": "203.0.113.4"}
 UPLINKS = [
     {"name": "wan_a", "interface": "upa0", "vrid": 13, "virtual": ["198.51.100.2/24", "2001:db8:a::2/64"], "gateways": ["2001:db8:a::1", "198.51.100.1"],
      "probes": ["203.0.113.1", "2001:db8:99::1", "203.0.113.2", "2001:db8:99::2"]},
@@ -84,9 +85,15 @@ def test_sides_are_the_zones_in_which_the_pair_holds_addresses():
     assert [side["name"] for side in found] == ["the_net", "dmz"]
     assert found[0] == {"name": "the_net", "device": "wan0", "address": "198.51.100.3", "peer": "198.51.100.4", "vrid": 11,
                         "virtual": ["198.51.100.2/24"], "neighbours": ["198.51.100.41"]}
-    rules = firewall_pair.local_rules(["198.51.100.0/24", "2001:db8:9::/64"], found, "203.0.113.4")
-    assert [(rule["protocol"], rule["ports"], rule["sources4"], rule["sources6"]) for rule in rules] == [
-        ("tcp", [22], ["198.51.100.0/24"], ["2001:db8:9::/64"]), ("vrrp", [], ["198.51.100.4", "192.0.2.4"], []), ("udp", [3780, 3781], ["203.0.113.4"], [])]
+    rules = firewall_pair.local_rules(["198.51.100.0/24", "2001:db8:9::/64"], found, SYNC)
+    assert [(rule["protocol"], rule["ports"], rule["sources4"], rule["sources6"], rule["device"]) for rule in rules] == [
+        ("tcp", [22], ["198.51.100.0/24"], ["2001:db8:9::/64"], ""), ("vrrp", [], ["198.51.100.4"], [], "wan0"), ("vrrp", [], ["192.0.2.4"], [], "dmz0"),
+        ("udp", [3780, 3781], ["203.0.113.4"], [], "sync0")]
+
+
+def test_without_networks_of_administrators_there_are_no_rules():
+    with pytest.raises(ValueError, match="mail_admin_networks: the list is empty, expected the networks from which ssh is allowed"):
+        firewall_pair.local_rules([], [], SYNC)
 
 
 def test_uplinks_are_sides_with_their_gateways_as_neighbours():

@@ -25,5 +25,5 @@ class FilterModule:
     def filters(self):
         """Return the filters by name."""
         return {"firewall_policy": firewall_policy.build, "firewall_lines": told(firewall_platforms.lines), "firewall_text": firewall_text.text,
-                "firewall_sides": told(firewall_pair.sides), "firewall_uplinks": firewall_pair.uplinks, "firewall_local_rules": firewall_pair.local_rules,
+                "firewall_sides": told(firewall_pair.sides), "firewall_uplinks": firewall_pair.uplinks, "firewall_local_rules": told(firewall_pair.local_rules),
                 "firewall_pair_problems": firewall_pair.pair_problems}

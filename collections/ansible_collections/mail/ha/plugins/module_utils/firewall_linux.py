@@ -229,6 +229,9 @@ def _check(policy, member):
     for protocol, port, what in needed:
         if not any(rule['protocol'] == protocol and (port is None or port in [int(number) for number in rule['ports']]) for rule in local):
             raise DialectError('local: found no rule for %s, expected one; without it the pair would be cut off.' % what)
+    for rule in local:
+        if not rule['sources4'] and not rule['sources6']:
+            raise DialectError("local: found no sources in the rule '%s', expected some; name the whole of the Internet if it is meant." % rule['name'])
     try:
         firewall_nftables.render(policy, member)
     except ValueError as error:

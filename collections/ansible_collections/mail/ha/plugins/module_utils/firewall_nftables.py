@@ -5,7 +5,8 @@
 Shapes, beside those of firewall_policy.py::
 
     member     {interfaces: {zone name: interface, or [interface] of the Internet's uplinks}, local: [local]}
-    local      {name, protocol: tcp, udp or vrrp, ports, sources4, sources6}, what may reach the firewall itself; no sources means anybody
+    local      {name, protocol: tcp, udp or vrrp, ports, sources4, sources6, device}, what may reach the firewall itself; without sources, nobody may.
+               With a device, it comes by that one only
 """
 
 from __future__ import annotations
@@ -90,6 +91,10 @@ def _origin(policy, member):
                 own = _networks(zone, version) + (['fe80::/10', '::'] if version == 6 else [])
                 foreign = _match(word, own, negate=True) if own else 'meta nfproto ipv%d' % version
                 lines.append('%s %s counter drop comment "spoofed"' % (interface, foreign))
+    for rule in member['local']:
+        if rule.get('device'):
+            lines += ['%s %s counter drop comment "spoofed: %s"' % (_devices('iifname', rule['device'], negate=True), source, rule['name'])
+                      for _version, source in _sources(rule)]
     return _chain('origin', 'type filter hook prerouting priority raw; policy accept;', lines)
 
 
@@ -113,19 +118,41 @@ def _belong(policy, member):
 
 
 def _local(member):
-    """What reaches the firewall itself."""
+    """What reaches the firewall itself. What has a device, which is the pair's own, comes first: connections are known by addresses and ports alone,
+    and what was forged belongs to an established one.
+    """
+    bound = [rule for rule in member['local'] if rule.get('device')]
     lines = [
-        'iifname "lo" accept', 'ct state established,related accept', 'ct state invalid counter drop',
+        'iifname "lo" accept', *(line for rule in bound for line in _accepted(rule)),
+        *dict.fromkeys('%s counter drop comment "%s, from elsewhere"' % (_service(rule), rule['name']) for rule in bound),
+        'ct state established,related accept', 'ct state invalid counter drop',
         'icmp type { echo-request, destination-unreachable, time-exceeded, parameter-problem } accept',
         # RFC 4890: without neighbour discovery and "packet too big" there is no IPv6.
         'icmpv6 type { echo-request, destination-unreachable, packet-too-big, time-exceeded, parameter-problem } accept',
         'ip6 hoplimit 255 icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-advert, nd-redirect } accept',
     ]
-    for rule in member['local']:
-        what = 'meta l4proto 112' if rule['protocol'] == 'vrrp' else '%s dport { %s }' % (rule['protocol'], ', '.join(str(port) for port in rule['ports']))
-        sources = [_match(word, rule[key]) + ' ' for word, key in (('ip saddr', 'sources4'), ('ip6 saddr', 'sources6')) if rule[key]] or ['']
-        lines += ['%s%s counter accept comment "%s"' % (source, what, rule['name']) for source in sources]
+    lines += [line for rule in member['local'] if not rule.get('device') for line in _accepted(rule)]
     return _chain('local', 'type filter hook input priority filter; policy drop;', lines + _rest('ha-mail firewall itself'))
+
+
+def _accepted(rule):
+    """A local rule, for each family that it names sources of."""
+    device = _devices('iifname', rule['device']) + ' ' if rule.get('device') else ''
+    # RFC 9568 section 5.1.1.3: VRRP comes from its own network, or its time to live is less. keepalived does not look where it is told its peers.
+    fresh = {4: 'ip ttl 255 ', 6: 'ip6 hoplimit 255 '} if rule['protocol'] == 'vrrp' else {4: '', 6: ''}
+    return ['%s%s %s%s counter accept comment "%s"' % (device, source, fresh[version], _service(rule), rule['name']) for version, source in _sources(rule)]
+
+
+def _service(rule):
+    """A match for what a local rule is about."""
+    if rule['protocol'] == 'vrrp':
+        return 'meta l4proto 112'
+    return '%s dport { %s }' % (rule['protocol'], ', '.join(str(port) for port in rule['ports']))
+
+
+def _sources(rule):
+    """``(version, match)`` for each family that a local rule names sources of."""
+    return [(version, _match('%s saddr' % _WORDS[version], rule[key])) for version, key in ((4, 'sources4'), (6, 'sources6')) if rule[key]]
 
 
 def _forward(policy, member):

@@ -62,17 +62,23 @@ def _of(addresses, version):
     return [address for address in addresses if ipaddress.ip_address(address).version == version]
 
 
-def local_rules(admin_networks, pair_sides, sync_peer):
-    """What may reach a Linux member itself: the administrators by SSH, and its peer.
+def local_rules(admin_networks, pair_sides, sync):
+    """What may reach a Linux member itself: the administrators by SSH, and its peer on the side where it is.
 
+    :param sync: ``{device, peer}`` of the link between the two
     :returns: local rules of firewall_nftables.py
+    :raises ValueError: nobody could log in
     """
-    def rule(name, protocol, ports, sources):
+    if not admin_networks:
+        raise ValueError('mail_admin_networks: the list is empty, expected the networks from which ssh is allowed; without them nobody could log in to a '
+                         'firewall any more.')
+
+    def rule(name, protocol, ports, sources, device=''):
         return {'name': name, 'protocol': protocol, 'ports': ports, 'sources4': [source for source in sources if ':' not in source],
-                'sources6': [source for source in sources if ':' in source]}
+                'sources6': [source for source in sources if ':' in source], 'device': device}
     return [rule('ssh from the administrators', 'tcp', [22], admin_networks),
-            rule('vrrp of the pair', 'vrrp', [], [side['peer'] for side in pair_sides]),
-            rule('states and health of the pair', 'udp', [3780, 3781], [sync_peer])]
+            *(rule('vrrp of the pair', 'vrrp', [], [side['peer']], side['device']) for side in pair_sides),
+            rule('states and health of the pair', 'udp', [3780, 3781], [sync['peer']], sync['device'])]
 
 
 def member_problems(facts, declared):

@@ -188,6 +188,30 @@ def test_nftables():
            'comment "mail leaves as the service"' in lines
 
 
+def test_what_is_the_pairs_own_comes_by_its_own_interface_and_before_what_is_established():
+    text = firewall_nftables.render(build(), {'interfaces': INTERFACES, 'local': [
+        {'name': 'ssh', 'protocol': 'tcp', 'ports': [22], 'sources4': ['198.51.100.0/25'], 'sources6': [], 'device': ''},
+        {'name': 'vrrp of the pair', 'protocol': 'vrrp', 'ports': [], 'sources4': ['192.0.2.4'], 'sources6': [], 'device': 'wan0'},
+        {'name': 'vrrp of the pair', 'protocol': 'vrrp', 'ports': [], 'sources4': [], 'sources6': ['2001:db8::4'], 'device': 'dmz0'},
+        {'name': 'states of the pair', 'protocol': 'udp', 'ports': [3780], 'sources4': ['192.0.2.132'], 'sources6': [], 'device': 'sync0'}]})
+    lines = [line.strip() for line in text.splitlines()]
+    begins = lines.index('iifname "lo" accept')
+    assert lines[begins + 1:begins + 7] == [
+        'iifname "wan0" ip saddr { 192.0.2.4 } ip ttl 255 meta l4proto 112 counter accept comment "vrrp of the pair"',
+        'iifname "dmz0" ip6 saddr { 2001:db8::4 } ip6 hoplimit 255 meta l4proto 112 counter accept comment "vrrp of the pair"',
+        'iifname "sync0" ip saddr { 192.0.2.132 } udp dport { 3780 } counter accept comment "states of the pair"',
+        'meta l4proto 112 counter drop comment "vrrp of the pair, from elsewhere"',
+        'udp dport { 3780 } counter drop comment "states of the pair, from elsewhere"', 'ct state established,related accept']
+    origin = lines[lines.index('chain origin {'):lines.index('chain local {')]
+    assert 'iifname != "sync0" ip saddr { 192.0.2.132 } counter drop comment "spoofed: states of the pair"' in origin
+    assert 'ip saddr { 198.51.100.0/25 } tcp dport { 22 } counter accept comment "ssh"' in lines
+
+
+def test_a_local_rule_without_sources_lets_nobody_in():
+    assert '"anybody"' not in firewall_nftables.render(build(), {'interfaces': INTERFACES, 'local': [
+        {'name': 'anybody', 'protocol': 'tcp', 'ports': [22], 'sources4': [], 'sources6': []}]})
+
+
 def test_a_zone_without_an_interface():
     with pytest.raises(ValueError, match='no interface is known for the zone office'):
         firewall_nftables.render(build(), {'interfaces': {'wan': 'wan0', 'dmz': 'dmz0'}, 'local': []})
