@@ -8,6 +8,7 @@ import yaml
 
 from ansible_collections.mail.ha.plugins.module_utils import firewall_platforms
 from ansible_collections.mail.ha.plugins.module_utils.firewall_change import Change, ChangeError
+from ansible_collections.mail.ha.plugins.module_utils.firewall_dialect import DialectError
 from ansible_collections.mail.ha.plugins.modules.firewall_config import ensure
 from conftest import MEMBER, Pair, policy, run_playbook
 from simulator import server
@@ -123,9 +124,23 @@ def test_a_push_that_breaks_ends_with_the_old_policy(pair):
     assert pair.of(0).running() == []
 
 
-def test_the_standby_of_a_replicated_pair_takes_no_change(pair):
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_what_is_in_the_way_is_told_in_check_mode_too(pair, check_mode):
+    group = pair.devices[0].cluster.primary
+    group[0] = 1 - group[0]
+    with pytest.raises((ChangeError, DialectError), match="the routing engine of the cluster"):
+        ensure(change_of(pair), "present", check_mode)
+    group[0] = 1 - group[0]
+    assert ensure(change_of(pair, lines=pair.lines(rules=[])), "armed", False) is True
+    with pytest.raises(ChangeError, match="another change waits"):
+        ensure(change_of(pair), "present", check_mode)
+    assert pair.of(0).facts()["armed"] is not None and pair.of(0).running() == pair.lines(rules=[])
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_the_standby_of_a_replicated_pair_takes_no_change(pair, check_mode):
     with pytest.raises(ChangeError, match="at its active member only"):
-        ensure(change_of(pair, member=1), "present", False)
+        ensure(change_of(pair, member=1), "present", check_mode)
     assert ensure(change_of(pair), "present", False) is True
     assert ensure(change_of(pair, member=1), "present", False) is False
 

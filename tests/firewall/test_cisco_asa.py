@@ -239,6 +239,19 @@ def test_a_unit_without_failover_is_alone(pair):
     assert (facts["role"], facts["peer"], facts["in_sync"], facts["uplinks"]) == ("alone", "absent", False, [])
 
 
+@pytest.mark.parametrize("spoil, code", [
+    (lambda said: said[:300], ""), (lambda said: said.replace(": end", ""), ""), (lambda said: said.replace("!\n", "ERROR: out of memory\n", 1), "answer")])
+def test_a_configuration_that_is_not_whole_is_not_quoted(pair, monkeypatch, spoil, code):
+    secret = "enable password $sha512$5000$p1kmjnHyBmL+KxPbjX==$o5ZbVnKUI06D pbkdf2\n!\n"
+    answer = pair.devices[0].answer
+    monkeypatch.setattr(pair.devices[0], "answer", lambda terminal, command: (
+        spoil(secret + answer(terminal, command)) if command == "show running-config" else answer(terminal, command)))
+    with pytest.raises((DialectError, DeviceError)) as caught:
+        pair.of(0).running()
+    assert getattr(caught.value, "code", "") == code and "show running-config" in str(caught.value)
+    assert "sha512" not in str(caught.value) and "password" not in str(caught.value)
+
+
 def test_a_configuration_is_read_in_normal_form():
     text = """\
 names

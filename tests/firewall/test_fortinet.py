@@ -186,6 +186,11 @@ def test_a_healthy_cluster_from_both_sides():
     assert (standby["role"], standby["peer"], standby["sessions"]) == ("standby", "active", 2)
 
 
+def test_without_session_pickup_nothing_is_in_sync():
+    found = firewall_fortinet.cluster(HA.replace("ses_pickup: enable", "ses_pickup: disable"), "FG180FTK00000001")
+    assert not found["in_sync"] and found["sync"].endswith("session pickup disable")
+
+
 def test_a_cluster_before_fortios_7():
     old = HA.replace("Primary     : FortiGate-1800F , ", "Master: ").replace("Secondary   : FortiGate-1800F , ", "Slave : ")
     old = old.replace("HA cluster", "operating cluster")

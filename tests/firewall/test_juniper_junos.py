@@ -292,6 +292,9 @@ IN_SET_LINES = [
     "set apply-groups ha-mail"]
 
 
+HASH = 'encrypted-password "$6$x;y"; ## SECRET-DATA'
+
+
 def test_a_configuration_in_braces_is_read_as_set_lines():
     assert rules.statements(ROLLED_BACK) == IN_SET_LINES
     assert rules.statements("version 21.4R3;\ngroups {\n    other {\n        x;\n    }\n}\napply-groups other;\n") == []
@@ -299,10 +302,14 @@ def test_a_configuration_in_braces_is_read_as_set_lines():
 
 @pytest.mark.parametrize("text, problem", [
     (ROLLED_BACK[:900], "expected a whole configuration"), (ROLLED_BACK.replace("version 21.4R3-S5.4;", ""), "expected a whole configuration"),
-    (ROLLED_BACK.replace("permit;", "permit"), "expected a statement")])
-def test_a_configuration_that_is_cut_off_or_strange_is_refused(text, problem):
-    with pytest.raises(DialectError, match=problem):
+    (ROLLED_BACK.replace("permit;", "permit"), "expected a statement"),
+    # The end of our group was lost, and what comes next looks like a part of it.
+    ("version 21.4R3;\ngroups {\n    ha-mail {\n        " + HASH + "\n    }\n}\n", "in line 4 of the configuration"),
+    (HASH + "\n" + ROLLED_BACK[:900], "expected a whole configuration")])
+def test_a_configuration_that_is_cut_off_or_strange_is_refused_and_not_quoted(text, problem):
+    with pytest.raises(DialectError, match=problem) as caught:
         rules.statements(text)
+    assert "$6$" not in str(caught.value)
 
 
 def test_a_group_that_is_not_applied_is_not_the_policy():

@@ -1,6 +1,7 @@
 """The Linux dialect without a firewall: lines, refusals and what is made of answers. With real ones: tests/e2e/test_firewall_pair.py."""
 
 import hashlib
+import itertools
 import pathlib
 import re
 
@@ -8,8 +9,10 @@ import pytest
 import yaml
 
 from ansible_collections.mail.ha.plugins.connection import netmiko
+from ansible_collections.mail.ha.plugins.module_utils.firewall_change import Change, ChangeError
 from ansible_collections.mail.ha.plugins.module_utils.firewall_dialect import DialectError
 from ansible_collections.mail.ha.plugins.module_utils.firewall_linux import Linux
+from ansible_collections.mail.ha.plugins.modules.firewall_config import ensure
 from conftest import policy
 
 LOCAL = [
@@ -48,6 +51,9 @@ class Shell:
 
     def put(self, path, _text):
         self.asked.append("put %s" % path)
+
+    def renew(self):
+        self.asked.append("renew")
 
 
 def shell(status=STATUS, code=0):
@@ -129,6 +135,39 @@ def test_commands_have_to_end_well():
         Linux(shell("nft refuses the rules", 1)).facts()
     with pytest.raises(DialectError, match="its exit code"):
         Linux(shell(STATUS, None)).facts()
+
+
+class Updated(Linux):
+    """A firewall that a change brings another program, which stays when the change is taken back."""
+
+    before, after = (["package: nftables", "program: /usr/local/sbin/x 0755 %s" % digest, "rules.nft: a"] for digest in ("old", "new"))
+    shown, armed = before, None
+
+    def facts(self):
+        return dict(Linux(shell()).facts(), armed=self.armed)
+
+    def running(self):
+        return list(self.shown)
+
+    def saved(self):
+        return list(self.shown)
+
+    def apply(self, lines, seconds):
+        self.shown = self.after
+        raise DialectError("nft refuses the rules")
+
+    def revert(self):
+        self.shown, self.armed = self.after, None
+
+
+def test_what_stays_when_a_change_is_taken_back_is_not_compared():
+    change = Change(Updated(Shell({})), {"platform": "linux"}, Updated.after + ["rules.nft: b"], 120, itertools.count(step=30).__next__, lambda _seconds: None)
+    with pytest.raises(ChangeError, match="nft refuses the rules The old policy is in force again"):
+        ensure(change, "present", False)
+    device = Updated(Shell({}))
+    device.armed = 60
+    assert ensure(Change(device, {"platform": "linux"}, Updated.after, 120, None, None), "reverted", False) is True
+    assert Linux.restored(Updated.before) == Linux.restored(Updated.after) == ["rules.nft: a"]
 
 
 def test_only_the_active_member_gives_its_role_away():

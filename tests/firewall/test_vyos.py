@@ -1,10 +1,14 @@
 """What is special to VyOS: text of the rules, its tables, commit-confirm, VRRP."""
 
+import time
+
 import pytest
 from ansible.module_utils.connection import ConnectionError as DeviceError
 
 from ansible_collections.mail.ha.plugins.module_utils import firewall_vyos, firewall_vyos_rules
+from ansible_collections.mail.ha.plugins.module_utils.firewall_change import Change, ChangeError
 from ansible_collections.mail.ha.plugins.module_utils.firewall_dialect import DialectError
+from ansible_collections.mail.ha.plugins.modules.firewall_config import ensure
 from conftest import MEMBER, Pair, policy
 from simulator import vyos
 
@@ -256,6 +260,16 @@ def test_what_others_did_not_save_is_in_the_way(pair, few):
     with pytest.raises(DialectError, match="save or undo") as caught:
         pair.of(0).apply(few, 60)
     assert "secret thing" not in str(caught.value) and device.due is None and pair.of(0).running() == []
+
+
+def test_what_others_did_not_save_of_our_rules_is_left_alone(pair, few):
+    # Somebody opens the firewall for a while, by hand.
+    device, path = pair.devices[0], ("firewall", "ipv4", "name", "ha-mail", "default-action", "accept")
+    device.running.put(path)
+    change = Change(pair.of(0), {"platform": "vyos"}, few, 60, time.monotonic, time.sleep)
+    with pytest.raises(ChangeError, match="nothing was changed: .*save or undo"):
+        ensure(change, "present", False)
+    assert path in device.running and not [command for command in device.heard if command.startswith(("commit", "confirm", "save"))]
 
 
 def test_a_change_of_somebody_else_is_not_confirmed_by_ours(pair, few):

@@ -110,9 +110,9 @@ class Connection(NetworkConnectionBase):
             self._session.close()
         super().close()
 
-    def ask(self, command, errors='', answers=(), deadline=30):
+    def ask(self, command, errors='', answers=(), deadline=30, secret=False):
         """See Session."""
-        return self._connect().ask(command, errors, answers, deadline)
+        return self._connect().ask(command, errors, answers, deadline, secret)
 
     def configure(self, lines, errors='', deadline=30, enter=''):
         """See Session."""

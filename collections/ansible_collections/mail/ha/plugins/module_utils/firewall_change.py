@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ansible.module_utils.connection import ConnectionError as DeviceError
 
-from ansible_collections.mail.ha.plugins.module_utils.firewall_dialect import DialectError
+from ansible_collections.mail.ha.plugins.module_utils.firewall_dialect import DialectError, Refusal
 from ansible_collections.mail.ha.plugins.module_utils.firewall_pair import member_problems
 
 # Seconds between two looks at a device that has to come back, and how long it gets beyond its deadline.
@@ -41,17 +41,36 @@ class Change:
         """Whether this member is where changes are made."""
         return not self.dialect.replicated or self.facts['role'] in ('active', 'alone')
 
-    def armed(self):
-        """In force, and taken back by the device unless it is confirmed. Returns whether anything was sent."""
-        if self.facts['armed'] is not None and self.running != self.lines:
-            raise ChangeError('another change waits for its confirmation and is taken back in %d s. Wait for that, or revert it first.' % self.facts['armed'])
+    def differs(self):
+        """Whether there is anything to send.
+
+        :raises ChangeError: there is, and this is not the time or the member for it
+        """
         if self.running == self.lines:
             return False
+        if self.facts['armed'] is not None:
+            raise ChangeError('another change waits for its confirmation and is taken back in %d s. Wait for that, or revert it first.' % self.facts['armed'])
         if not self.here:
             raise ChangeError('it is %s, and the pair takes changes at its active member only; make this one there.' % self.facts['role'])
+        return True
+
+    def foreseen(self):
+        """What ``armed`` would return or raise before it sends anything."""
+        differs = self.differs()
+        if differs:
+            self.dialect.ready(self.lines, self.seconds)
+        return differs
+
+    def armed(self):
+        """In force, and taken back by the device unless it is confirmed. Returns whether anything was sent."""
+        if not self.differs():
+            return False
         try:
             self.dialect.apply(self.lines, self.seconds)
             found = self.dialect.running()
+        except Refusal as error:
+            # What may wait for a confirmation there is somebody else's.
+            raise ChangeError('nothing was changed: %s' % error) from error
         except (DeviceError, DialectError) as error:
             locked_out = getattr(error, 'code', '') in ('unreachable', 'refused')
             words = 'nobody can log in any more with the new policy' if locked_out else 'the change failed'
@@ -81,9 +100,9 @@ class Change:
         if self.facts['armed'] is None:
             return False
         self.dialect.revert()
-        found = self.dialect.running()
-        if found != self.saved:
-            raise ChangeError('the change was taken back, but the policy in force is not the saved one (%s).' % _difference(self.saved, found))
+        saved, found = (self.dialect.restored(lines) for lines in (self.saved, self.dialect.running()))
+        if found != saved:
+            raise ChangeError('the change was taken back, but the policy in force is not the saved one (%s).' % _difference(saved, found))
         return True
 
     def _back(self):
@@ -93,12 +112,13 @@ class Change:
             self.dialect.revert()
         except (DeviceError, DialectError):
             pass  # the device does it by itself
+        old = [self.dialect.restored(lines) for lines in (self.running, self.saved)]
         deadline = start + self.seconds + self.dialect.granularity + GRACE
         while self.clock() < deadline:
             try:
                 self.dialect.session.renew()
                 # What was in force without being saved does not come back everywhere.
-                if self.dialect.running() in (self.running, self.saved) and self.dialect.facts()['armed'] is None:
+                if self.dialect.restored(self.dialect.running()) in old and self.dialect.facts()['armed'] is None:
                     return 'The old policy is in force again, %d s after that.' % (self.clock() - start)
             except (DeviceError, DialectError):
                 pass

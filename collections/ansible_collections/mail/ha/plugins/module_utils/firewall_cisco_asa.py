@@ -22,7 +22,7 @@ import re
 from ansible.module_utils.connection import ConnectionError as DeviceError
 
 from ansible_collections.mail.ha.plugins.module_utils import firewall_cisco_asa_rules as rules
-from ansible_collections.mail.ha.plugins.module_utils.firewall_dialect import Dialect, DialectError, field
+from ansible_collections.mail.ha.plugins.module_utils.firewall_dialect import Dialect, DialectError, Refusal, field
 
 APPLET = 'ha-mail-rollback'
 LONGEST = 604800  # seconds that a countdown can have
@@ -87,10 +87,10 @@ class CiscoAsa(Dialect):
 
     def _read(self, command='show running-config'):
         """The configuration, in parts. Whole, because its last line says that nothing is missing."""
-        text = self.ask(command, deadline=2 * self.deadline)
+        text = self.ask(command, deadline=2 * self.deadline, secret=True)
         if command == 'show startup-config' and re.match(r'\s*(?:ERROR: )?No [Cc]onfiguration', text):
             return parse('')
-        field(text, _COMPLETE, "': end' at its end", command)
+        field(text, _COMPLETE, "': end' at its end", command, secret=True)
         return parse(text)
 
     def _state(self):
@@ -128,30 +128,35 @@ class CiscoAsa(Dialect):
         # 0 without a hit is the second in which it acts.
         return int(left.group(1)) or (None if hits is None else 1)
 
-    def _active(self):
+    def _active(self, error=DialectError):
         """The standby would take a change for itself alone and say so in a warning only.
 
-        :raises DialectError: this is not the active unit
+        :raises error: this is not the active unit
         """
         if re.search(r'^Failover Off', self.ask('show failover'), re.MULTILINE):
             return
         role = self._state()['role']
         if role != 'active':
-            raise DialectError('found this unit %s, expected it active; the pair takes changes there only, and they would not get to the other unit.' % role)
+            raise error('found this unit %s, expected it active; the pair takes changes there only, and they would not get to the other unit.' % role)
 
     # ---- changing
 
-    def apply(self, lines, seconds):
-        """See the base class."""
+    def ready(self, lines, seconds):
+        """See the base class. Returns ``(config, build, bound)``, see plan()."""
         if not 1 <= seconds <= LONGEST:
-            raise DialectError('found %s s until a change is taken back, expected 1 to %d.' % (seconds, LONGEST))
-        self._active()
+            raise Refusal('found %s s until a change is taken back, expected 1 to %d.' % (seconds, LONGEST))
+        self._active(Refusal)
         config = self._read()
         left = self._left(config)
         if left is not None:
-            raise DialectError('found a change that waits for its confirmation, and is taken back in %d s, expected none; confirm or revert it first.' % left)
+            raise Refusal('found a change that waits for its confirmation, and is taken back in %d s, expected none; confirm or revert it first.' % left)
         build, bound = plan(lines, config)
         _free(config, bound)
+        return config, build, bound
+
+    def apply(self, lines, seconds):
+        """See the base class."""
+        config, build, bound = self.ready(lines, seconds)
         actions = switch(bound, config['bound']) or ['show failover state']
         try:
             self.configure([*_removed(config), *build])
@@ -330,25 +335,25 @@ def _removed(config):
 
 
 def _free(config, bound):
-    """:raises DialectError: what is to be bound meets something of others, or cannot work"""
+    """:raises Refusal: what is to be bound meets something of others, or cannot work"""
     used = {line.split()[-1] for line in bound if line.startswith('access-group ')}
     for interface in sorted(used):
         if interface not in config['interfaces']:
-            raise DialectError("found no interface with the nameif '%s', expected one (there are %s); correct interfaces of the member."
-                               % (interface, ', '.join(sorted(config['interfaces'])) or 'none'))
+            raise Refusal("found no interface with the nameif '%s', expected one (there are %s); correct interfaces of the member."
+                          % (interface, ', '.join(sorted(config['interfaces'])) or 'none'))
         level = config['interfaces'][interface]
         same = sorted(name for name in used if name != interface and config['interfaces'].get(name) == level)
         if same and 'same-security-traffic permit inter-interface' not in config['top']:
-            raise DialectError("found the security level %s at the interfaces '%s' and '%s', between which the device lets nothing pass, expected "
-                               "different ones, or 'same-security-traffic permit inter-interface'; set one of these." % (level, interface, same[0]))
+            raise Refusal("found the security level %s at the interfaces '%s' and '%s', between which the device lets nothing pass, expected "
+                          "different ones, or 'same-security-traffic permit inter-interface'; set one of these." % (level, interface, same[0]))
     for line in config['top']:
         for word, pattern, what in (('access-group', r'access-group (\S+) in interface (\S+)(?: per-user-override)?$', 'the access list'),
                                     ('service-policy', r'service-policy (\S+) interface (\S+)', 'the service policy')):
             found = re.match(pattern, line)
             if found and not _OURS.search(line) and any(other.startswith(word) and other.split()[-1] == found.group(2) for other in bound):
-                raise DialectError("found %s '%s' of somebody else at the interface '%s', expected none, for an interface takes one only; take its rules over "
-                                   "into the site's, or drop the limits of the rules if it is a service policy, and then remove it by '%s'."
-                                   % (what, found.group(1), found.group(2), 'no ' + line))
+                raise Refusal("found %s '%s' of somebody else at the interface '%s', expected none, for an interface takes one only; take its rules over "
+                              "into the site's, or drop the limits of the rules if it is a service policy, and then remove it by '%s'."
+                              % (what, found.group(1), found.group(2), 'no ' + line))
 
 
 def _uplinks(text):

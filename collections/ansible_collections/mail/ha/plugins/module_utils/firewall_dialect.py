@@ -25,6 +25,10 @@ class DialectError(ValueError):
     """The device said something that was not expected; the text names it."""
 
 
+class Refusal(DialectError):
+    """A change cannot be made as things are. Nothing was sent for it, so that there is nothing to take back."""
+
+
 class Dialect:
     """One device of the platform, through a session."""
 
@@ -72,6 +76,11 @@ class Dialect:
         """Those of the lines that both members of a pair have."""
         return list(lines)
 
+    @classmethod
+    def restored(cls, lines):
+        """Those of the lines that come back when a change is taken back."""
+        return list(lines)
+
     # ---- reading
 
     def facts(self):
@@ -86,11 +95,19 @@ class Dialect:
         """Lines of the policy that would be in force after a reboot."""
         raise NotImplementedError
 
+    def ready(self, lines, seconds):
+        """Tell what is in the way of a change, as ``apply`` does before it sends anything; what it returns is for that only.
+
+        :raises Refusal: something is
+        """
+
     # ---- changing; each raises ConnectionError or DialectError
 
     def apply(self, lines, seconds):
         """Put the lines in force, and have the device take them back by itself after so many seconds. When this fails, what was in force
         is still in force, or will be again when that time has passed.
+
+        :raises Refusal: as ``ready`` does
         """
         raise NotImplementedError
 
@@ -107,13 +124,14 @@ class Dialect:
         raise NotImplementedError
 
 
-def field(text, pattern, what, command):
+def field(text, pattern, what, command, secret=False):
     """The first group of an expression that has to be in an answer.
 
+    :param secret: the answer is a whole configuration, in which there are hashes of passwords: it is not quoted
     :raises DialectError: it is not there, because the answer is cut off, garbled or of another product
     """
     match = pattern.search(text)
     if match is None:
-        raise DialectError("'%s' answered %r, expected %s. Is the device of the declared platform, and is the answer complete?"
-                           % (command, text if len(text) <= 200 else text[:200] + ' ...', what))
+        said = '%d lines' % len(text.splitlines()) if secret else repr(text if len(text) <= 200 else text[:200] + ' ...')
+        raise DialectError("'%s' answered %s, expected %s. Is the device of the declared platform, and is the answer complete?" % (command, said, what))
     return match.group(1)

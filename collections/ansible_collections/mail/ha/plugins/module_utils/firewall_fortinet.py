@@ -28,7 +28,7 @@ import time
 from ansible.module_utils.connection import ConnectionError as DeviceError
 
 from ansible_collections.mail.ha.plugins.module_utils import firewall_fortinet_rules as rules
-from ansible_collections.mail.ha.plugins.module_utils.firewall_dialect import Dialect, DialectError, field
+from ansible_collections.mail.ha.plugins.module_utils.firewall_dialect import Dialect, DialectError, Refusal, field
 
 NOTE_TABLE, NOTE = 'firewall service category', 'ha-mail-state'
 SHORTEST, USUAL = 10, 600  # seconds: the least that cfg-revert-timeout takes, and its default
@@ -139,11 +139,15 @@ class Fortinet(Dialect):
 
     # ---- changing
 
-    def apply(self, lines, seconds):
-        wanted, note = rules.to_entries(lines), self._note()
-        self._must_be_primary()
+    def ready(self, lines, seconds):
+        note = self._note()
+        self._must_be_primary(Refusal)
         if note and note['new']:
-            raise DialectError('another change waits for its confirmation until %s; confirm it or take it back first.' % note['until'])
+            raise Refusal('another change waits for its confirmation until %s; confirm it or take it back first.' % note['until'])
+        return note
+
+    def apply(self, lines, seconds):
+        wanted, note = rules.to_entries(lines), self.ready(lines, seconds)
         if note:
             self._put_back(note)
         seconds = max(SHORTEST, seconds)
@@ -185,11 +189,11 @@ class Fortinet(Dialect):
             raise DialectError('the device shows other lines than it was sent, for example: %s. They are not in force, and the old ones still are.' % odd)
         return found, new
 
-    def _must_be_primary(self):
+    def _must_be_primary(self, error=DialectError):
         status = self._status()
         if re.search(r'secondary|slave|backup', status['ha'], re.IGNORECASE):
-            raise DialectError("found the unit '%s' to be %s, expected the primary: what is changed here would be lost. Make the change there."
-                               % (status['hostname'], status['ha']))
+            raise error("found the unit '%s' to be %s, expected the primary: what is changed here would be lost. Make the change there."
+                        % (status['hostname'], status['ha']))
 
     def _switch(self, found, new):
         """Let a generation decide, and then the other one not any more. One that stands before the other hides it by its last policy, so
@@ -298,7 +302,8 @@ def cluster(said, serial):
     pickup = field(said, _PICKUP, 'ses_pickup', command)
     return {
         'role': roles[serial], 'peer': next((role for member, role in roles.items() if member != serial), 'absent'),
-        'in_sync': len(roles) == 2 and all(syncs[member] == 'in-sync' for member in roles),
+        # Without it the other member knows no session, and a switchover would end them all.
+        'in_sync': len(roles) == 2 and pickup == 'enable' and all(syncs[member] == 'in-sync' for member in roles),
         'sync': '%s, session pickup %s' % (', '.join('%s %s' % (member, syncs[member]) for member in sorted(roles)), pickup),
         'sessions': int(field(said, re.compile(_SESSIONS % re.escape(serial), re.MULTILINE), 'the sessions of %s' % serial, command)),
         'uplinks': uplinks.get(serial, []),

@@ -17,7 +17,7 @@ import re
 from ansible.module_utils.connection import ConnectionError as DeviceError
 
 from ansible_collections.mail.ha.plugins.module_utils import firewall_juniper_junos_rules as rules
-from ansible_collections.mail.ha.plugins.module_utils.firewall_dialect import Dialect, DialectError, field
+from ansible_collections.mail.ha.plugins.module_utils.firewall_dialect import Dialect, DialectError, Refusal, field
 
 COMMENT = rules.GROUP
 STATUS = 'show chassis cluster status'
@@ -102,17 +102,20 @@ class Junos(Dialect):
         status = self._status()
         if not self._pending(status['node'] if status else None):
             return self.running()
-        return rules.statements('\n'.join(self._lines('show system rollback 1')))
+        return rules.statements('\n'.join(self._lines('show system rollback 1', secret=True)))
 
     # ---- changing
 
-    def apply(self, lines, seconds):
+    def ready(self, lines, seconds):
         status = self._status()
         if status and status['groups'][0][status['node']]['status'] != 'primary':
-            raise DialectError('the routing engine of the cluster (redundancy group 0) is at the other node, and configurations are sent from there. Move '
-                               "the other redundancy groups back to that node, or group 0 to this one ('request chassis cluster failover redundancy-group 0').")
+            raise Refusal('the routing engine of the cluster (redundancy group 0) is at the other node, and configurations are sent from there. Move '
+                          "the other redundancy groups back to that node, or group 0 to this one ('request chassis cluster failover redundancy-group 0').")
         if self._pending(status['node'] if status else None):
-            raise DialectError('another change waits for its confirmation, and the check of this one would confirm it. Wait for that, or revert it first.')
+            raise Refusal('another change waits for its confirmation, and the check of this one would confirm it. Wait for that, or revert it first.')
+
+    def apply(self, lines, seconds):
+        self.ready(lines, seconds)
         minutes = max(1, -(-seconds // 60))
         self._edit(['delete groups %s' % rules.GROUP, 'delete apply-groups %s' % rules.GROUP, *lines],
                    [('commit check', _CHECKED), ('commit confirmed %d comment "%s"' % (minutes, COMMENT), _COMMITTED)])

@@ -246,15 +246,16 @@ def _translations(policy, zones):
 # ---- what the device shows ------------------------------------------------------------------------------------------------
 
 def statements(text):
-    """Set lines of the group in a whole configuration in braces, as ``show system rollback`` gives it.
+    """Set lines of the group in a whole configuration in braces, as ``show system rollback`` gives it. There are hashes of passwords in it, and where it
+    is garbled they can be anywhere: errors quote nothing.
 
     :raises DialectError: its end is missing, or something in the group is not understood
     """
     lines = text.rstrip().splitlines()
     if not any(re.match(r'version \S+;$', line) for line in lines) or not re.match(r'\}$|\S.*;$', lines[-1]):
-        raise DialectError('found %r, expected a whole configuration with a version and an end.' % text[:200])
+        raise DialectError('found %d lines, expected a whole configuration with a version and an end.' % len(lines))
     made, path, inside, groups = [], [], False, False
-    for line in lines:
+    for number, line in enumerate(lines, 1):
         if not inside:
             # By indentation, so that nothing of others has to be understood.
             groups = line == 'groups {' or (groups and line != '}')
@@ -268,11 +269,11 @@ def statements(text):
         if line == '    }':
             inside = False
             continue
-        made += _statement(line.strip(), path)
+        made += _statement(line.strip(), path, number)
     return normal(made)
 
 
-def _statement(line, path):
+def _statement(line, path, number):
     """Lines of one line in braces. :param path: blocks around it, which it may change"""
     inactive, line = line.startswith('inactive: '), line.removeprefix('inactive: ')
     if not line or line.startswith(('##', '/*')):
@@ -282,7 +283,7 @@ def _statement(line, path):
         return []
     match = re.match(r'(.+?)(?: \[ (.+) \])?(;| \{)$', line)
     if match is None or (match[3] == ' {' and match[2]):
-        raise DialectError("found '%s' in the configuration, expected a statement." % line)
+        raise DialectError('found something else in line %d of the configuration, expected a statement.' % number)
     made = [' '.join([*path, match[1], *more]) for more in ([[word] for word in match[2].split()] if match[2] else [[]])]
     told = ['deactivate groups %s %s' % (GROUP, statement) for statement in made if inactive]
     if match[3] == ' {':

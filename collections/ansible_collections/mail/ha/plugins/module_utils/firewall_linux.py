@@ -75,6 +75,11 @@ class Linux(Dialect):
         """The rules, without those that name the peer."""
         return [line for line in lines if line.startswith('rules.nft: ') and 'of the pair"' not in line]
 
+    @classmethod
+    def restored(cls, lines):
+        """Without packages, programs and links: they are shown as they are now, and stay."""
+        return [line for line in lines if not line.startswith(('package: ', 'program: ', 'link: '))]
+
     # ---- reading
 
     def facts(self):

@@ -15,7 +15,7 @@ import re
 import time
 
 from ansible_collections.mail.ha.plugins.module_utils import firewall_vyos_rules as rules
-from ansible_collections.mail.ha.plugins.module_utils.firewall_dialect import Dialect, DialectError, field
+from ansible_collections.mail.ha.plugins.module_utils.firewall_dialect import Dialect, DialectError, Refusal, field
 
 # Only our part and the like leaves the device, no secrets; the name of the host is the proof that there was an answer.
 _WANTED = " | grep -E '^set (firewall|nat|nat66|system host-name) '"
@@ -179,14 +179,22 @@ class Vyos(Dialect):
         """Whether the configuration is another than the saved one; in configuration mode. What differs may be secret and is not told."""
         return not _SAME.search(self.ask('compare saved', errors=''))
 
+    def _nothing_waits(self):
+        """:raises Refusal: something was committed, and waits for its confirmation"""
+        if self._armed() is not None:
+            raise Refusal('another change waits for its confirmation (commit-confirm); confirm it or wait until it was taken back.')
+
+    def _all_is_saved(self):
+        """In configuration mode. :raises Refusal: somebody has changed something and did not save it"""
+        if self._unsaved():
+            raise Refusal("the configuration is not the saved one ('compare saved'); save or undo what differs first. VyOS goes back to what was "
+                          'saved, and a confirmed change is saved with everything else.')
+
     def _try(self, changes, seconds):
         """Commit changes, and have the device take them back. Begins and ends outside of configuration mode."""
-        if self._armed() is not None:
-            raise DialectError('another change waits for its confirmation (commit-confirm); confirm it or wait until it was taken back.')
+        self._nothing_waits()
         with self._editing():
-            if self._unsaved():
-                raise DialectError("the configuration is not the saved one ('compare saved'); save or undo what differs first. VyOS goes back to what was "
-                                   'saved, and a confirmed change is saved with everything else.')
+            self._all_is_saved()
             for line in changes:
                 self.ask(line)
             said = self.ask('commit-confirm %d' % -(-seconds // 60), errors='', answers=_PROCEED, deadline=COMMIT)
@@ -198,15 +206,25 @@ class Vyos(Dialect):
             self.revert()
             raise DialectError("the commit failed and was taken back: '%s'. Mend what it names, then try again." % ' '.join(said.split())[-300:])
 
-    def apply(self, lines, seconds):
+    def _unlike(self, lines):
+        """What is there of ours. :raises Refusal: the lines themselves, or something of others in their places"""
         ours, _roots, others = rules.split(self._lines(RUNNING))
         if ours == lines:
-            raise DialectError('the policy is in force already; nothing was changed, and nothing can be taken back.')
+            raise Refusal('the policy is in force already; nothing was changed, and nothing can be taken back.')
         taken = sorted(set(rules.split(lines)[1]) & set(others))
         if taken:
-            raise DialectError("found '%s' of somebody else, expected that it is free: the policy needs these numbers, and its rules have to come first. "
-                               "Move it with 'rename rule ... to rule ...'." % "', '".join(taken))
-        self._try(rules.changes(ours, lines), seconds)
+            raise Refusal("found '%s' of somebody else, expected that it is free: the policy needs these numbers, and its rules have to come first. "
+                          "Move it with 'rename rule ... to rule ...'." % "', '".join(taken))
+        return ours
+
+    def ready(self, lines, seconds):
+        self._unlike(lines)
+        self._nothing_waits()
+        with self._editing():
+            self._all_is_saved()
+
+    def apply(self, lines, seconds):
+        self._try(rules.changes(self._unlike(lines), lines), seconds)
 
     def confirm(self):
         armed, wanted = self._armed(), self.running()
@@ -232,10 +250,10 @@ class Vyos(Dialect):
             raise DialectError("'confirm' answered %r, and the timer still runs; the device takes the change back." % ' '.join(said.split())[:200])
 
     def revert(self):
-        armed, saved = self._armed(), self.saved()
-        ours = self.running()
-        if armed is None and ours == saved:
+        # The timer runs before anything is committed: without it, what is not saved is somebody else's.
+        if self._armed() is None:
             return
+        saved, ours = self.saved(), self.running()
         with self._editing():
             if ours != saved:
                 # The timer runs on until that was seen: if this fails, the device does it.
@@ -244,9 +262,7 @@ class Vyos(Dialect):
                 self.ask('commit', deadline=COMMIT)
             foreign = self._unsaved()
         if self.running() != saved:
-            raise DialectError('the saved policy was committed, but another one is in force.%s' % (' The device takes it back.' if armed is not None else ''))
-        if armed is None:
-            return
+            raise DialectError('the saved policy was committed, but another one is in force. The device takes it back.')
         if foreign:
             raise DialectError('the saved policy is in force again, but something else is not saved and waits for a confirmation; that was left alone.')
         self._stop()

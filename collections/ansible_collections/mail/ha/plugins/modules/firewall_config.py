@@ -14,6 +14,7 @@ description:
   - Renders a policy for the platform, compares it with what is in force, and sends it only where they differ.
   - Before anything is changed, the device is told to take the change back by itself after O(deadline) seconds. The change is confirmed, and
     saved, after it was read back over a new login.
+  - Where the change cannot be made as things are, nothing is sent and the module fails, in check mode too.
   - When something fails on the way, the module waits until the old policy is in force again, and says so.
   - Pairs that replicate their configuration take changes at the active member only; at the other one this module finds nothing to do,
     or fails.
@@ -109,13 +110,11 @@ def ensure(change, state, check_mode):
         if waits and not check_mode:
             change.confirmed()
         return waits
-    differs = change.running != change.lines
-    if check_mode or not differs and (state == 'armed' or change.saved == change.lines and change.facts['armed'] is None):
-        return differs or state == 'present' and change.saved != change.lines
-    change.armed()
-    if state == 'present':
+    differs = change.foreseen() if check_mode else change.armed()
+    waits = state == 'present' and (differs or change.saved != change.lines)
+    if waits and not check_mode:
         change.confirmed()
-    return True
+    return differs or waits
 
 
 def main():

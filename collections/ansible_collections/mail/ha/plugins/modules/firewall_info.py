@@ -141,6 +141,13 @@ common:
   type: list
   elements: str
   sample: []
+restored:
+  description: Those lines of the policy in force that come back when a change is taken back. On Linux, packages and programs stay as they are then.
+  returned: when O(gather_policy=true)
+  type: list
+  elements: str
+  sample: []
+  version_added: 0.10.0
 saved:
   description: The policy after a reboot.
   returned: when O(gather_policy=true)
@@ -170,7 +177,7 @@ def main():
         facts = dialect.facts()
         policy = {'running': dialect.running(), 'saved': dialect.saved()} if wanted['gather_policy'] else {}
         if policy:
-            policy['common'] = dialect.common(policy['running'])
+            policy.update(common=dialect.common(policy['running']), restored=dialect.restored(policy['running']))
     except (DeviceError, DialectError) as error:
         module.fail_json(msg=str(error))
     role = '' if wanted['expected_role'] == 'any' else wanted['expected_role']

@@ -116,11 +116,11 @@ class Session:
 
     # ---- commands
 
-    def ask(self, command, errors='', answers=(), deadline=30):
+    def ask(self, command, errors='', answers=(), deadline=30, secret=False):
         """Send a command and return what the device says to it, without echo and prompt.
 
         :param errors: expression that marks an answer as an error. :param answers: ``[expression, reply]`` for questions that the device
-        asks back. :param deadline: seconds for the whole.
+        asks back. :param deadline: seconds for the whole. :param secret: what it says is not to be quoted, but for what marks an error.
         """
         self.open()
         prompt = self._prompt()
@@ -131,8 +131,9 @@ class Session:
                 said += self._guard(command, self._connection.send_command, reply, expect_string=prompt, read_timeout=deadline,
                                     strip_prompt=False, strip_command=True, cmd_verify=False)
         said = re.sub(r'\n?%s' % prompt, '', said)
-        if errors and re.search(errors, said, re.MULTILINE):
-            raise DeviceError("%s answered '%s' to '%s'." % (self.where, ' '.join(said.split())[:300], command), code='answer')
+        error = re.search(errors, said, re.MULTILINE) if errors else None
+        if error:
+            raise DeviceError("%s answered '%s' to '%s'." % (self.where, ' '.join((error.group() if secret else said).split())[:300], command), code='answer')
         return said.strip('\n')
 
     def configure(self, lines, errors='', deadline=30, enter=''):
