@@ -8,7 +8,7 @@ import threading
 import pytest
 import yaml
 
-from conftest import GROUPS, HOSTVARS, MEMBER, PLATFORMS, ROOT, SITE, run_playbook
+from conftest import GROUPS, HOSTVARS, MEMBER, PLATFORMS, ROOT, SITE, Pair, run_playbook
 from simulator import server
 
 RULE = {"name": "monitoring of a partner", "from": ["203.0.113.99"], "to": ["mailservers"], "ports": [9100]}
@@ -64,7 +64,7 @@ class Site:
         }
 
     def write(self, rules):
-        """The inventory, with further rules of the site."""
+        """The inventory, with further rules of the site; `nobody` is a host that cannot be reached."""
         logs_in = {"ansible_user": server.ACCOUNT[0], "ansible_password": server.ACCOUNT[1], "ansible_become_password": server.SECRET,
                    "ansible_python_interpreter": sys.executable}
         hosts = {name: dict(logs_in, ansible_host=device.address[0], ansible_port=device.address[1])
@@ -72,12 +72,17 @@ class Site:
         groups = {**GROUPS, "databases": GROUPS["mailservers"], "monitors": GROUPS["loadbalancers"], "backups": GROUPS["loadbalancers"]}
         children = {group: {"hosts": {name: HOSTVARS[name] for name in names}} for group, names in groups.items()}
         (self.folder / "hosts.yml").write_text(yaml.safe_dump({"all": {
-            "vars": self.variables(rules), "children": {"firewalls": {"hosts": hosts}, **children}}}), encoding="utf-8")
+            "vars": self.variables(rules), "hosts": {"nobody": {"ansible_host": "127.0.0.1", "ansible_port": 1}},
+            "children": {"firewalls": {"hosts": hosts}, **children}}}), encoding="utf-8")
 
-    def run(self, playbook):
+    def run(self, playbook, *arguments):
         """Run it; return (exit code, {host: number of changes}, everything as text)."""
-        code, said, text = run_playbook(self.folder, f"playbooks/{playbook}", "-e", json.dumps({"firewall_pair_services": self.services}))
+        code, said, text = run_playbook(self.folder, f"playbooks/{playbook}", "-e", json.dumps({"firewall_pair_services": self.services}), *arguments)
         return code, {name: stats["changed"] for name, stats in said["stats"].items()}, text
+
+    def kept(self):
+        """What rolls have kept of the members, by name, the oldest first."""
+        return {name: sorted((ROOT / ".cache/firewalls").glob(f"{name}.*.before")) for name in self.members}
 
 
 @pytest.fixture(name="service")
@@ -94,8 +99,9 @@ def fixture_site(pair, service, tmp_path):
     """The site around the pair; what a roll keeps of its members is removed again."""
     made = Site(pair, tmp_path, [service.address])
     yield made
-    for name in made.members:
-        (ROOT / f".cache/firewalls/{name}.before").unlink(missing_ok=True)
+    for files in made.kept().values():
+        for file in files:
+            file.unlink()
 
 
 def policies(pair):
@@ -120,7 +126,9 @@ def test_from_nothing_to_a_policy_and_a_change_under_traffic(pair, site, service
     assert code == 0, text
     after = policies(pair)
     assert [line for line in after if "9100" in line] and len(after) > len(before)
-    assert (ROOT / f".cache/firewalls/{site.members[0]}.before").read_text(encoding="utf-8").splitlines() == before
+    assert '"diff"' in text and "9100" in text.partition('"diff"')[2], "what differs was not shown"
+    assert [files[0].read_text(encoding="utf-8").splitlines() for files in site.kept().values()] == [before, before]
+    assert [len(files) for files in site.kept().values()] == [1, 1]
 
     # Nobody gets through any more: what was sent is taken back.
     site.write([RULE, dict(RULE, name="another partner", ports=[9200])])
@@ -129,4 +137,37 @@ def test_from_nothing_to_a_policy_and_a_change_under_traffic(pair, site, service
     assert code != 0 and "The change was not made: The SMTP session with" in text and "2 of 2 members run the policy from before" in text, text
     assert "The pair is whole, and the traffic is where it was." in text, text
     assert policies(pair) == after
+
+    # Whoever is to ask cannot be reached; and check mode keeps nothing.
+    service.start()
+    code, changes, text = site.run("roll-firewalls.yml", "-e", "roll_from=nobody")
+    assert code != 0 and "The change was not made: nobody, from where sessions are opened, cannot be reached: " in text, text
+    assert "2 of 2 members run the policy from before" in text and policies(pair) == after, text
+    code, changes, text = site.run("roll-firewalls.yml", "--check")
+    assert code == 0 and '"diff"' in text and [len(files) for files in site.kept().values()] == [3, 3], text
     assert server.ACCOUNT[1] not in text and server.SECRET not in text
+
+
+def test_what_one_member_does_not_take_is_kept_by_neither(tmp_path):
+    pair = Pair("vyos", tmp_path)
+    site = Site(pair, tmp_path, ["127.0.0.1"])
+    try:
+        site.write([])
+        code, _changes, text = site.run("firewalls.yml")
+        assert code == 0, text
+        before = policies(pair)
+        site.write([RULE])
+        pair.devices[0].faults.refuse_at = "^commit-confirm"
+        code, _changes, text = site.run("firewalls.yml")
+        assert code != 0 and "The change was not made: " in text and "2 of 2 members run the policy from before" in text, text
+        assert policies(pair) == before
+        # The standby has it, and is asked to keep it when the other one does not answer any more.
+        pair.devices[0].faults.refuse_at = "^confirm$"
+        code, _changes, text = site.run("firewalls.yml")
+        assert code != 0 and f"1 of 2 members run the policy from before ({site.members[0]})" in text, text
+        assert f"{site.members[1]} was not seen with it; when the reason is mended, run this again." in text, text
+        pair.devices[0].faults.refuse_at = None
+        code, _changes, text = site.run("firewalls.yml")
+        assert code == 0 and [line for line in policies(pair) if "9100" in line], text
+    finally:
+        pair.close()

@@ -1,6 +1,6 @@
 """How Ansible behaves where our playbooks depend on it.
 
-Six facts decide the shape of rolls and gates here (each test names its fact). They are not what one would expect, and a new
+Seven facts decide the shape of rolls and gates here (each test names its fact). They are not what one would expect, and a new
 version of ansible-core may change them: then one of these tests says so, and the playbooks that build on it can be simpler, or
 have to be different. Real ansible-playbook, hosts that exist (local connection) and hosts that do not (ssh to a closed port).
 """
@@ -166,6 +166,16 @@ def test_5_handlers_run_after_the_gate_unless_they_are_flushed(play, flush, trac
     result = play([{"hosts": "live1", "tasks": [change, *flush, mark("gate")], "handlers": [mark("handler", listen="Restart it")]}])
     assert result.trace == trace
     assert result.code == 0
+
+
+@pytest.mark.parametrize("loop", [{}, {"loop": [1, 2]}], ids=["once", "in a loop"])
+def test_7_who_is_asked_for_all_and_cannot_be_reached_takes_all_into_the_rescue(play, loop):
+    """Only with ignore_unreachable, and then although it is ignored: nothing behind that task runs. Without it, see fact 4."""
+    ask = reach(delegate_to="dead", run_once=True, ignore_unreachable=True, register="answer", **loop)
+    result = play([{"hosts": "live*", "any_errors_fatal": True, "tasks": [
+        {"name": "Change", "block": [ask, mark("next")], "rescue": [mark("rescue"), mark("known", when="answer.unreachable"), FAIL]}]}])
+    assert sorted(result.trace) == ["known:live1", "known:live2", "rescue:live1", "rescue:live2"]
+    assert result.code == FAILED
 
 
 @pytest.mark.parametrize("folder, trace", [
