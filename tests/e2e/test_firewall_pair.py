@@ -25,6 +25,25 @@ CUT = """table netdev cut {{
 }}
 """
 
+# The members hear each other, but not what conntrackd sends.
+STATELESS = """table netdev cut {
+    chain in { type filter hook ingress device sync0 priority -500; udp dport 3780 drop; }
+}
+"""
+# python3 -c HOLD ADDRESS PORT: one session that says something twenty times a second, until its standard input ends.
+HOLD = """
+import socket, sys, threading, time
+over = threading.Event()
+threading.Thread(target=lambda: (sys.stdin.read(), over.set()), daemon=True).start()
+with socket.create_connection((sys.argv[1], int(sys.argv[2])), 5) as sock:
+    sock.settimeout(20)
+    while not over.is_set():
+        sock.sendall(b"x")
+        if not sock.recv(1):
+            sys.exit("closed by the other side")
+        time.sleep(0.05)
+"""
+
 
 def connections(member):
     """Source ports of the connections to the server that a member knows as established."""
@@ -151,7 +170,54 @@ def test_the_standby_knows_what_the_active_member_knows(server):
         probe.communicate(timeout=60)
 
 
+def test_who_comes_back_learns_the_sessions_that_are_older(server):
+    active, standby = roles()
+    command = ["podman", "exec", "-i", f"{LAB}-outside", "python3", "-c", HOLD, server[4], "7000"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as held:
+        try:
+            time.sleep(1)
+            kill(active, standby)
+            start_again(active, standby)
+            assert roles() == (standby, active)
+            # It has not seen the session begin, and its kernel takes none that it does not know.
+            planned_switchover(standby, active)
+            assert roles() == (active, standby)
+            time.sleep(1)
+            _said, errors = held.communicate(timeout=60)
+        finally:
+            held.kill()
+    assert held.returncode == 0, errors
+
+
+def test_states_that_do_not_get_through_are_seen_by_both():
+    active, standby = roles()
+
+    def wait_for(*expected):
+        deadline = time.monotonic() + 20
+        while (found := [status(member).get("states") for member in (active, standby)]) != list(expected):
+            assert time.monotonic() < deadline, found
+            time.sleep(0.5)
+    wait_for("heard heard", "heard heard")
+    node(standby, "nft", "-f", "-", input=STATELESS)
+    try:
+        # What the active member sends does not arrive, and it says so itself.
+        wait_for("heard silent", "silent heard")
+    finally:
+        node(standby, "nft", "destroy table netdev cut")
+    wait_for("heard heard", "heard heard")
+
+
 # ---- changes
+
+def test_without_networks_of_administrators_nothing_is_touched():
+    for member in MEMBERS:
+        wait_for_ssh(member)
+    before = [running(member) for member in MEMBERS]
+    done = subprocess.run(["ansible-playbook", "playbooks/firewalls.yml", "-e", '{"mail_admin_networks": []}'], cwd=ROOT, capture_output=True, text=True,
+                          timeout=300, check=False)
+    assert done.returncode != 0 and "mail_admin_networks: the list is empty" in " ".join(done.stdout.split()), done.stdout + done.stderr
+    assert [running(member) for member in MEMBERS] == before
+
 
 def test_a_second_run_changes_nothing():
     for member in MEMBERS:

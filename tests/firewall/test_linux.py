@@ -31,6 +31,7 @@ state MASTER
 sessions 812
 conntrackd active
 peer BACKUP
+states heard heard
 keepalived active
 address wan0 198.51.100.2/24 here
 address dmz0 192.0.2.2/24 here
@@ -109,6 +110,13 @@ def test_providers_are_alive_only_if_somebody_says_so():
     ("peer BACKUP", "peer FAULT", {"peer": "fault"}),
     ("peer BACKUP", "peer unknown", {"peer": "absent", "in_sync": False}),
     ("conntrackd active", "conntrackd failed", {"in_sync": False}),
+    # The link is there, but what conntrackd sends does not come by it: in one direction, or in the other.
+    ("states heard heard", "states silent heard", {
+        "in_sync": False, "sync": "conntrackd is active, its peer is BACKUP, states of connections: silent here, heard there"}),
+    ("states heard heard", "states heard silent", {"in_sync": False}),
+    ("states heard heard", "states heard unknown", {"in_sync": True}),
+    ("states heard heard", "states unknown", {"in_sync": True}),
+    ("states heard heard\n", "", {"in_sync": True}),  # a program of before
     ("armed -", "armed 17", {"armed": 17}),
     ("armed -", "armed -2", {"armed": 0}),
 ])

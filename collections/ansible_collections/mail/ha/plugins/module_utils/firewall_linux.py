@@ -98,8 +98,11 @@ class Linux(Dialect):
         # Some but not all of the addresses: neither of both.
         facts['role'] = 'active' if all(here) else 'standby' if not any(here) and status['state'] == 'BACKUP' and status['keepalived'] == 'active' else 'fault'
         facts['peer'] = {'MASTER': 'active', 'BACKUP': 'standby', 'absent': 'absent', 'unknown': 'absent'}.get(status['peer'], 'fault')
-        facts['in_sync'] = status['conntrackd'] == 'active' and facts['peer'] != 'absent'
-        facts['sync'] = 'conntrackd is %s, its peer is %s' % (status['conntrackd'], status['peer'])
+        # In both directions. A program of before does not say so, and neither of both is known in the first seconds.
+        here, _space, there = status.get('states', 'unknown').partition(' ')
+        facts['in_sync'] = status['conntrackd'] == 'active' and facts['peer'] != 'absent' and 'silent' not in (here, there)
+        facts['sync'] = 'conntrackd is %s, its peer is %s, states of connections: %s here, %s there' % (
+            status['conntrackd'], status['peer'], here, there or 'unknown')
         facts['uplinks'] = [{'name': side, 'up': (link, heard) == ('up', 'heard')} for side, link, heard in status['sides']]
         return facts
 
