@@ -7,7 +7,7 @@ import paramiko
 import pytest
 from ansible.module_utils.connection import ConnectionError as DeviceError
 
-from ansible_collections.mail.ha.plugins.module_utils.firewall_dialect import DialectError
+from ansible_collections.mail.ha.plugins.module_utils.firewall_dialect import DialectError, Refusal
 from conftest import MEMBER, policy
 
 SECONDS = 120
@@ -61,6 +61,18 @@ def test_what_was_applied_is_in_force_armed_and_not_saved(pair):
     if pair.dialect.replicated:
         assert pair.of(1).running() == lines
     assert others(pair) == before
+
+
+def test_whether_a_change_can_be_made_is_told_without_making_it(pair):
+    before, lines = others(pair), pair.lines()
+    device = pair.of(0)
+    device.ready(lines, SECONDS)
+    assert device.running() == device.saved() == [] and device.facts()["armed"] is None and others(pair) == before
+    device.apply(lines, SECONDS)
+    for attempt in (device.ready, device.apply):
+        with pytest.raises(Refusal, match="waits"):
+            attempt(pair.lines(rules=[]), SECONDS)
+    assert device.running() == lines and device.facts()["armed"]
 
 
 def test_what_nobody_confirms_is_taken_back_by_the_device_itself(pair):

@@ -15,7 +15,7 @@ Shapes::
     family  {version: 4 or 6, sources: [CIDR], destinations: [CIDR]}; an empty list stands for the whole zone
     nat     {name, from: zone name, to: zone name, protocol, ports, sources: [CIDR], address, address6}
     limit   {per_minute: int, burst: int}, new connections of one source (IPv6: of its /64); those above it are dropped, not left to other rules
-    policy  {zones, rules, nat, direct: [flow names that pass no firewall], problems: [sentence]}
+    policy  {zones, rules, nat, direct: [flow names that pass no firewall], notes: [sentence about what may not be meant], problems: [sentence]}
 
 Rules are tried in order and the first that fits decides; what fits none is dropped. The site's own come first, so that it can
 shut out somebody whom the service as such would serve.
@@ -46,7 +46,7 @@ def build(catalogue, site, groups, hostvars):
     """
     problems = _zone_problems(site['zones'])
     if problems:
-        return {'zones': site['zones'], 'rules': [], 'nat': [], 'direct': [], 'problems': problems}
+        return {'zones': site['zones'], 'rules': [], 'nat': [], 'direct': [], 'notes': [], 'problems': problems}
     places = _Places(site, groups, hostvars)
     rules, direct = [], []
     for origin, flows in (('site', site['rules']), ('service', catalogue)):
@@ -64,7 +64,7 @@ def build(catalogue, site, groups, hostvars):
     problems += _twice([flow.get('name', '') for flow in site['rules'] + catalogue], 'rule or service')
     nat, found = _nat(site['nat'], places)
     problems += found + _hidden(rules)
-    return {'zones': site['zones'], 'rules': rules, 'nat': nat, 'direct': direct, 'problems': problems}
+    return {'zones': site['zones'], 'rules': rules, 'nat': nat, 'direct': direct, 'notes': _unlimited(rules), 'problems': problems}
 
 
 def decide(policy, packet):
@@ -313,6 +313,14 @@ def _hidden(rules):
         if origin == 'site' and all(before) and not any("'%s' (" % name in sentence for sentence in told):
             told.append("'%s' never decides: '%s' before it fits all that it fits. Drop one of them." % (name, before[0]['name']))
     return told
+
+
+def _unlimited(rules):
+    """Limits that hold nobody up, because what they are for passes by a rule of the site that comes first."""
+    found = [(next((before for before in rules[:index] if before['action'] == 'allow' and not before['limit'] and _covers(before, rule)), None), rule)
+             for index, rule in enumerate(rules) if rule['limit']]
+    return ["'%s' (%s to %s) has a limit that holds nobody up, for '%s' comes first and lets all of it pass; narrow that, or give it a limit too."
+            % (rule['name'], rule['from'], rule['to'], before['name']) for before, rule in found if before]
 
 
 def _covers(wide, narrow):

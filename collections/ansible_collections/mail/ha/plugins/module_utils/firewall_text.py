@@ -29,6 +29,8 @@ def text(policy):
             ' and '.join(filter(None, (entry['address'], entry['address6'])))) for entry in policy['nat']]
     if policy['direct']:
         lines += ['', 'Between hosts of one zone, so not seen by the firewall: %s.' % ', '.join(policy['direct'])]
+    if policy['notes']:
+        lines += ['', 'What may not be meant:', *('  ' + note for note in policy['notes'])]
     return lines
 
 

@@ -51,7 +51,7 @@ author:
   - ha-mail (@ha-mail)
 attributes:
   check_mode:
-    description: Reads, renders and compares; sends nothing.
+    description: Reads, renders and compares, and fails where the change could not be made; changes nothing.
     support: full
   diff_mode:
     description: Shows the policy in force and the wanted one, in the normal form of the platform.
@@ -71,7 +71,7 @@ EXAMPLES = r'''
 
 RETURN = r'''
 notes:
-  description: Sentences about what the platform cannot express.
+  description: Sentences about what the platform cannot express, and about what the policy says and may not mean.
   returned: success
   type: list
   elements: str
@@ -150,7 +150,7 @@ def main():
     except (DeviceError, DialectError, ChangeError) as error:
         module.fail_json(msg=str(error))
     target = change.saved if wanted['state'] == 'reverted' else lines
-    module.exit_json(changed=changed, notes=notes, armed=armed, lines=len(lines), diff={
+    module.exit_json(changed=changed, notes=wanted['policy'].get('notes', []) + notes, armed=armed, lines=len(lines), diff={
         'before': ''.join(line + '\n' for line in change.running), 'after': ''.join(line + '\n' for line in target)})
 
 
