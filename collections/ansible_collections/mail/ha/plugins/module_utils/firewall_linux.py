@@ -24,6 +24,8 @@ PROGRAM = '/usr/local/sbin/ha-mail-firewall'
 PARCEL = '.ha-mail-firewall'
 # What our program says of itself, besides addresses, sides and uplinks.
 STATUS = {'running', 'saved', 'armed', 'state', 'sessions', 'conntrackd', 'peer', 'keepalived'}
+# Seconds until systemd has read all units anew; 30 were not enough on a busy machine.
+UNITS = 120
 _RC = re.compile(r'^rc=(\d+)$', re.MULTILINE)
 _DONE = '; echo "rc=$?"'
 
@@ -196,10 +198,10 @@ class Linux(Dialect):
         # Debian's own as well: they were masked when they were installed, by this run or by one that was cut off.
         masked = [name for name in ('conntrackd', 'keepalived') if name in packages]
         if masked:
-            self.run('sudo -n systemctl unmask --quiet --runtime %s' % ' '.join(masked))
+            self.run('sudo -n systemctl unmask --quiet --runtime %s' % ' '.join(masked), deadline=UNITS)
         units += masked
         if units:
-            self.run('sudo -n systemctl daemon-reload && sudo -n systemctl enable --quiet %s' % ' '.join(units))
+            self.run('sudo -n systemctl daemon-reload && sudo -n systemctl enable --quiet %s' % ' '.join(units), deadline=UNITS)
 
 
 class Lines(list):
