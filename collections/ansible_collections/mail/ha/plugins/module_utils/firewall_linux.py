@@ -24,8 +24,8 @@ PROGRAM = '/usr/local/sbin/ha-mail-firewall'
 PARCEL = '.ha-mail-firewall'
 # What our program says of itself, besides addresses, sides and uplinks.
 STATUS = {'running', 'saved', 'armed', 'state', 'sessions', 'conntrackd', 'peer', 'keepalived'}
-# Seconds until systemd has read all units anew; 30 were not enough on a busy machine.
-UNITS = 120
+# Seconds until systemd has read all units anew, and until lists and packages have come; on a busy machine 30 are not enough for any of it.
+UNITS, INSTALL = 120, 600
 _RC = re.compile(r'^rc=(\d+)$', re.MULTILINE)
 _DONE = '; echo "rc=$?"'
 
@@ -185,9 +185,9 @@ class Linux(Dialect):
         missing = [name for name in packages if name not in installed]
         if missing:
             # Masked, for daemons must not start with the configuration that Debian brings.
-            self.run('sudo -n systemctl mask --quiet --runtime conntrackd keepalived && sudo -n apt-get -qq update')
+            self.run('sudo -n systemctl mask --quiet --runtime conntrackd keepalived && sudo -n apt-get -qq update', deadline=INSTALL)
             self.run('sudo -n env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install %s >/dev/null' % ' '.join(missing),
-                     deadline=600)
+                     deadline=INSTALL)
         self.run('umask 077; mkdir -p %s' % PARCEL)
         for program in member.get('programs', []):
             self.session.put('%s/program' % PARCEL, program['text'])
