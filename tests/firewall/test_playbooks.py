@@ -143,7 +143,10 @@ def test_from_nothing_to_a_policy_and_a_change_under_traffic(pair, site, service
     assert "The pair is whole, and the traffic is where it was." in text, text
     assert policies(pair) == after
 
-    # Whoever is to ask cannot be reached; and check mode keeps nothing.
+    # Whoever is to ask cannot be reached; and check mode keeps nothing. A matter of playbooks, so one platform of each kind says it.
+    if pair.platform not in ("vyos", "juniper_junos"):
+        assert server.ACCOUNT[1] not in text and server.SECRET not in text
+        return
     service.start()
     code, changes, text = site.run("roll-firewalls.yml", "-e", "roll_from=nobody")
     assert code != 0 and "The change was not made: nobody, from where sessions are opened, cannot be reached: " in text, text
