@@ -57,6 +57,16 @@ def live():
     return {line.split()[2].rpartition(":")[2] for line in listing.splitlines()}
 
 
+def wait_for_sessions(number):
+    """Until so many connections of the client last: what has only just begun when its firewall dies is known to nobody else yet."""
+    deadline, sooner = time.monotonic() + 20, set()
+    while len(sooner & (now := live())) < number:
+        assert time.monotonic() < deadline, f"{len(sooner & now)} connections last, expected {number}"
+        sooner = now
+        time.sleep(0.5)
+    time.sleep(0.5)
+
+
 @pytest.fixture(name="server", scope="module")
 def fixture_server():
     """Something that answers behind the pair; its addresses, by the version of IP."""
@@ -136,7 +146,7 @@ def test_sessions_live_on(fault, server, results):
         probes = {version: subprocess.Popen(["podman", "exec", f"{LAB}-outside", "python3", "-c", PROBE, address, "7000", "9"],
                                             stdout=subprocess.PIPE, text=True) for version, address in server.items()}
         try:
-            time.sleep(1.5)
+            wait_for_sessions(2 * len(probes))
             before = time.time()
             hurt(active, standby)
             time.sleep(3.5)
@@ -175,7 +185,7 @@ def test_who_comes_back_learns_the_sessions_that_are_older(server):
     command = ["podman", "exec", "-i", f"{LAB}-outside", "python3", "-c", HOLD, server[4], "7000"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as held:
         try:
-            time.sleep(1)
+            wait_for_sessions(1)
             kill(active, standby)
             start_again(active, standby)
             assert roles() == (standby, active)
