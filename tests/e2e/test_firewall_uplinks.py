@@ -222,8 +222,8 @@ def test_both_uplinks_serve_and_an_answer_leaves_by_the_uplink_of_its_question(w
                       for uplink, clients in world.clients.items() for version, word in ((4, "ip"), (6, "ip6")))
     for isp in ISPS.values():
         node(isp, "nft", "-f", "-", input=CARRIED.format(rules))
-    sessions_inwards(started, world, 5)
-    time.sleep(3)
+    sessions_inwards(started, world, 10)
+    time.sleep(2)
     for number, (uplink, clients) in enumerate(world.clients.items(), 1):
         for version in VERSIONS:
             for member in (active, standby):
