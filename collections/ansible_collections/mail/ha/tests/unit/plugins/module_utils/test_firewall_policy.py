@@ -169,8 +169,8 @@ def test_a_limit_that_a_rule_of_the_site_takes_away_is_told():
     wide = {'name': 'customers', 'from': ['wan'], 'to': ['dmz'], 'ports': ['1-1024']}
     made = build(rules=[*SITE['rules'], wide])
     assert made['problems'] == [] and made['notes'] == [
-        "'mail for clients' (wan to dmz) has a limit that holds nobody up, for 'customers' comes first and lets all of it pass; narrow that, or give it a limit "
-        'too.'], made['notes']
+        "'mail for clients' (wan to dmz) has a limit that holds nobody up, for 'customers' comes first and lets all of it pass; narrow that, or give it "
+        'a limit too.'], made['notes']
     assert 'What may not be meant:' in firewall_text.text(made)
     for other in ({**wide, 'from': ['198.51.101.0/24']}, {**wide, 'limit': {'per_minute': 9, 'burst': 9}}):
         assert build(rules=[*SITE['rules'], other])['notes'] == []
