@@ -132,9 +132,10 @@ def test_a_command_that_fails(play):
 
 
 def test_a_node_that_hangs(play):
-    """For longer than it is waited for."""
+    """For longer than it is waited for. Who gives it up first, its own end or ours, depends on how quickly it was reached."""
     result = play({"live1": LIVE}, [gate(cluster_gate_timeout=2), behind()], command=("sleep", "6"))
-    assert result.passed == [] and "live1 gave no report" in result.output
+    assert result.passed == []
+    assert "live1 gave no report" in result.output or "node on live1 gave no answer: it gave no answer within 1 s" in result.output
 
 
 def test_what_was_said_before_does_not_count(play, dead):
