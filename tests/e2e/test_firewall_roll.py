@@ -3,6 +3,7 @@
 Runs on the control host of the layout `pair` (LAYOUT=pair) after playbooks/firewalls.yml.
 """
 
+import contextlib
 import json
 import subprocess
 import threading
@@ -15,6 +16,21 @@ from firewall_lab import LAB, PROBE, ROOT, SERVE, borrowed, install, node, own, 
 WRAPPER = """#!/bin/sh
 case "$*" in *--check*) echo refused on purpose >&2; exit 1 ;; esac
 exec /root/nft.real "$@"
+"""
+# When the member becomes active: SMTP of sessions that began before is dropped, as if their states had never come.
+FORGETFUL = """#!/bin/sh
+case "$*" in *-B*) nft -f - <<'END'
+table inet forgotten {
+    set begun { type ipv4_addr . inet_service; flags dynamic; timeout 10m; }
+    chain forward {
+        type filter hook forward priority -1;
+        tcp dport 25 tcp flags & (syn | ack) == syn add @begun { ip saddr . tcp sport }
+        tcp dport 25 ip saddr . tcp sport != @begun drop
+    }
+}
+END
+esac
+exec /root/conntrackd.real "$@"
 """
 
 
@@ -124,17 +140,36 @@ def test_a_policy_that_shuts_the_service_is_taken_back_on_both():
     assert "The SMTP session with" in said
 
 
+@contextlib.contextmanager
+def covered(member, program, wrapper):
+    """A wrapper in a program's place; the program itself is /root/<program>.real meanwhile."""
+    node(member, "sh", "-ec", f"cp /usr/sbin/{program} /root/{program}.real; cat >/root/{program}; chmod 755 /root/{program}; "
+         f"mount --bind /root/{program} /usr/sbin/{program}", input=wrapper)
+    try:
+        yield
+    finally:
+        node(member, "umount", f"/usr/sbin/{program}")
+
+
 @pytest.mark.parametrize("playbook", ["roll-firewalls.yml", "firewalls.yml"])
 def test_a_member_that_refuses_after_the_other_was_changed_takes_both_back(playbook):
     before = roles(), running("fw1"), running("fw2")
     active, _standby = before[0]
-    node(active, "sh", "-ec", "cp /usr/sbin/nft /root/nft.real; cat >/root/nft; chmod 755 /root/nft; mount --bind /root/nft /usr/sbin/nft", input=WRAPPER)
-    try:
+    with covered(active, "nft", WRAPPER):
         code, said = roll(*pinhole(7003), playbook=playbook)
-    finally:
-        node(active, "umount", "/usr/sbin/nft")
     taken_back(before, code, said)
     assert "refused on purpose" in said and "nft refuses the rules" in said
+
+
+def test_a_switchover_that_no_session_survives_is_taken_back():
+    """New ones come about all the same."""
+    before = roles(), running("fw1"), running("fw2")
+    _active, standby = before[0]
+    with covered(standby, "conntrackd", FORGETFUL):
+        code, said = roll(*pinhole(7006))
+    node(standby, "nft", "delete", "table", "inet", "forgotten")
+    taken_back(before, code, said)
+    assert "it ended with" in said and "expected it to go on" in said, said
 
 
 def test_a_member_that_dies_after_the_other_was_changed_leaves_the_old_policy(service):

@@ -1,5 +1,6 @@
 """What every dialect promises (module_utils/firewall_dialect.py), on the simulated pair of its platform."""
 
+import importlib
 import re
 import socket
 
@@ -35,6 +36,17 @@ def test_both_members_say_who_they_are(pair):
     assert active["platform"] == pair.platform and active["version"] and active["hostname"] == pair.devices[0].name
     assert isinstance(active["sessions"], int) and active["armed"] is None
     assert all(uplink["up"] for uplink in active["uplinks"]) and active["uplinks"] and active["providers"] == []
+
+
+def test_a_device_of_another_platform_is_named_as_that_and_only_asked(pair):
+    """One wrong declaration for each device: the quickest to be found."""
+    declared = {"cisco_asa": "vyos", "fortinet": "linux", "juniper_junos": "vyos", "vyos": "fortinet"}[pair.platform]
+    dialect = importlib.import_module(f"ansible_collections.mail.ha.plugins.module_utils.firewall_{declared}").DIALECT
+    before = others(pair)
+    with pytest.raises((DeviceError, DialectError), match="declared platform"):
+        dialect(pair.session(platform=declared)).facts()
+    assert not [command for command in pair.heard() if command.startswith("conf")]
+    assert others(pair) == before and pair.of(0).running() == []
 
 
 def test_a_fresh_device_has_no_policy_and_reading_changes_nothing(pair):
