@@ -69,7 +69,7 @@ def fixture_play(tmp_path):
         (tmp_path / "ansible.cfg").write_text("[defaults]\n", encoding="utf-8")
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")},
-            "ANSIBLE_CONFIG": str(tmp_path / "ansible.cfg"), "ANSIBLE_LOCAL_TEMP": str(tmp_path / "tmp"), "ANSIBLE_NOCOLOR": "1",
+            "PATH": f"{tmp_path}/programs:{os.environ['PATH']}", "ANSIBLE_CONFIG": str(tmp_path / "ansible.cfg"), "ANSIBLE_LOCAL_TEMP": str(tmp_path / "tmp"), "ANSIBLE_NOCOLOR": "1",
             "ANSIBLE_ROLES_PATH": str(ROOT / "roles"), "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
             "ANSIBLE_SSH_ARGS": "-F none -o BatchMode=yes -o ControlMaster=no",
         }
@@ -156,3 +156,24 @@ def test_patience(play, tmp_path):
 def test_judging_only(play, dead):
     result = play({"live1": LIVE, "dead": dead}, [gate(cluster_gate_expect="nothing"), behind()])
     assert result.passed == ["behind"] and "DEGRADED" in result.output
+
+
+def test_a_roll_goes_on_only_while_the_cluster_could_do_without_the_next_node(play, tmp_path):
+    """A serial play asks in a run of its own, for which a program stands here: it could do without live1, and then not without live2."""
+    program, calls = tmp_path / "programs/ansible-playbook", tmp_path / "calls"
+    program.parent.mkdir()
+    program.write_text(f"""#!/bin/sh
+echo "$@" >>{calls}
+case "$*" in *'"live1"'*) exit 0 ;; esac
+echo "The cluster cannot do without live2 now; see above."
+exit 2
+""", encoding="utf-8")
+    program.chmod(0o755)
+    result = play({"live1": LIVE, "live2": LIVE, "live3": LIVE}, [{"hosts": "nodes", "serial": 1, "gather_facts": False, "tasks": [
+        {"name": "Gate", "ansible.builtin.include_role": {"name": "cluster_gate", "tasks_from": "batch"},
+         "vars": {"cluster_gate_may_lose": "{{ inventory_hostname }}", "cluster_gate_playbook": "check-health.yml"}},
+        {"name": "Touch it", "ansible.builtin.file": {"path": f"{tmp_path}/touched-{{{{ inventory_hostname }}}}", "state": "touch", "mode": "0644"}}]}])
+    assert result.code != 0 and "The cluster cannot do without live2 now; see above." in result.output, result
+    assert [path.name for path in tmp_path.glob("touched-*")] == ["touched-live1"]
+    assert calls.read_text(encoding="utf-8").splitlines() == [
+        f'--inventory={tmp_path}/hosts.yml check-health.yml --extra-vars {{"check_health_may_lose": "{name}"}}' for name in ("live1", "live2")]
