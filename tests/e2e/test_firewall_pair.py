@@ -169,7 +169,8 @@ def test_sessions_live_on(fault, server, results):
 
 def test_the_standby_knows_what_the_active_member_knows(server):
     active, standby = roles()
-    command = ["podman", "exec", f"{LAB}-outside", "python3", "-c", PROBE, server[4], "7000", "5"]
+    # For longer than all that is looked at takes on a busy machine.
+    command = ["podman", "exec", f"{LAB}-outside", "python3", "-c", PROBE, server[4], "7000", "15"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as probe:
         time.sleep(1.5)
         sooner = live()
