@@ -165,9 +165,11 @@ def test_a_switchover_that_no_session_survives_is_taken_back():
     """New ones come about all the same."""
     before = roles(), running("fw1"), running("fw2")
     _active, standby = before[0]
-    with covered(standby, "conntrackd", FORGETFUL):
-        code, said = roll(*pinhole(7006))
-    node(standby, "nft", "delete", "table", "inet", "forgotten")
+    try:
+        with covered(standby, "conntrackd", FORGETFUL):
+            code, said = roll(*pinhole(7006))
+    finally:
+        node(standby, "nft", "destroy", "table", "inet", "forgotten")
     taken_back(before, code, said)
     assert "it ended with" in said and "expected it to go on" in said, said
 
