@@ -17,7 +17,7 @@ NOT_ASKED = {
     "submission": "likewise",
     "submissions": "likewise",
     "health_postfix": "no TLS",
-    "health_dovecot": "no TLS",
+    "health_dovecot": "no TLS", "health_mail_store": "no TLS",
     "node_agent": "no TLS",
     "quota_status": "no TLS",
     "gluster": "no TLS",
