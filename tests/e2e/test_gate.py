@@ -59,14 +59,14 @@ def fixture_ask(tmp_path):
 
 
 def test_a_node_that_hangs(ask):
-    """Its sshd is stopped: connections are accepted by the kernel, and nothing is ever said."""
-    node("ops1", "pkill", "-STOP", "-x", "sshd")
+    """Its sshd is stopped, with the connections that are kept for the next question: new ones are accepted by the kernel, and nothing is ever said."""
+    node("ops1", "pkill", "-STOP", "^sshd")
     try:
         code, verdict = ask()
         spared, _verdict = ask("-e", "check_health_may_lose=ops1")
         refused, _verdict = ask("-e", "check_health_may_lose=lb1")
     finally:
-        node("ops1", "pkill", "-CONT", "-x", "sshd")
+        node("ops1", "pkill", "-CONT", "^sshd")
     assert code != 0 and refused != 0 and spared == 0
     assert verdict["strength"] == "degraded" and verdict["can_lose"] == ["ops1"]
     assert any(sentence.startswith("ops1 gave no report") for sentence in verdict["problems"])
