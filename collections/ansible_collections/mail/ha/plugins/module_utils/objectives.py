@@ -187,7 +187,7 @@ def _timers_for(rto, factor):
         'agent_interval': _scale(1000, front, 500, 5000, 100),
         # Several ask for Dovecot's health in that time, and each question of its own would cost Dovecot a process.
         'health_memory': _scale(400, front, 100, 1000, 10),
-        # A probe starts an interpreter and waits for an fsync on three nodes.
+        # A probe waits for an fsync on three nodes.
         'probe_interval': _scale(700, factor['imap'], 500, 2000, 100),
     }
     # GlusterFS counts in seconds. Below 2 a busy node is taken for dead, above 10 clients give up. It gets what the objective leaves
