@@ -1,6 +1,6 @@
 """Leave in apt's lists only what this image has installed or downloaded. With all of Debian's, nearly seventy thousand, each `apt-get install` takes
-two seconds of processor time to weigh them, on every node for every role. `apt-get update` brings the whole lists back. Run in the image, before its
-cache is made."""
+two seconds of processor time to weigh them, on every node for every role. `apt-get update` in a terminal brings the whole lists back (whole-lists).
+Run in the image, before its cache is made."""
 
 import os
 import pathlib
