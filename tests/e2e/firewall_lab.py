@@ -140,7 +140,9 @@ def own(name, device, version):
 def borrowed(name, device, *addresses):
     """Further addresses on a device, for a while."""
     for address in addresses:
-        node(name, "ip", "address", "replace", f"{address}/{128 if ':' in address else 32}", "dev", device, *(["nodad"] if ":" in address else []))
+        # As keepalived does: who opens a connection and does not say from where takes another one (RFC 6724 section 5, rule 3).
+        more = ["nodad", "preferred_lft", "0"] if ":" in address else []
+        node(name, "ip", "address", "replace", f"{address}/{128 if ':' in address else 32}", "dev", device, *more)
     try:
         yield
     finally:
@@ -167,6 +169,19 @@ def service_addresses(policy):
     rules = [rule for rule in policy["rules"] if rule["name"] == "mail for clients" and rule["from"] == "wan"]
     vips = [network.partition("/")[0] for rule in rules for family in rule["families"] for network in family["destinations"]]
     return vips, [int(port) for port in rules[0]["ports"]], rules[0]["limit"]
+
+
+@contextlib.contextmanager
+def mail_server():
+    """A Postfix behind the pair that answers at all addresses of the service and stores mail for root@localhost; these addresses."""
+    vips, _ports, _limit = service_addresses(show_policy())
+    install("mail1", "postfix")
+    node("mail1", "sh", "-ec", "postconf -e inet_interfaces=all inet_protocols=all mydestination=localhost alias_maps=; systemctl restart postfix")
+    with borrowed("mail1", "dmz0", *vips):
+        try:
+            yield vips
+        finally:
+            node("mail1", "systemctl", "stop", "postfix")
 
 
 def running(member):

@@ -92,13 +92,13 @@ def forge(name, *arguments):
 
 
 @contextlib.contextmanager
-def routed(name, address, by):
-    """A way to an address that a node has not by itself, for a while."""
-    node(name, "ip", "route", "replace", f"{address}/32", "via", by)
+def routed(name, network, by):
+    """A way to a network that a node has not by itself, for a while."""
+    node(name, "ip", "route", "replace", network, "via", by)
     try:
         yield
     finally:
-        node(name, "ip", "route", "del", f"{address}/32")
+        node(name, "ip", "route", "del", network)
 
 
 def counted(comment):
@@ -163,9 +163,9 @@ def test_nobody_else_is_the_peer():
         "vrrp of the pair, from elsewhere", "spoofed: vrrp of the pair", "spoofed: states and health of the pair")}
     # As it comes through a router, by the right interface; as from a neighbour, by the wrong one; and what is said between the two only.
     forge("isp-a", its, mine, 112, 254, claim)
-    with routed("isp-b", mine, ours["upb0"][0]):
+    with routed("isp-b", f"{mine}/32", ours["upb0"][0]):
         forge("isp-b", its, mine, 112, 255, claim)
-    with routed("isp-a", ours["sync0"][0], mine):
+    with routed("isp-a", f"{ours['sync0'][0]}/32", mine):
         forge("isp-a", peers["sync0"][0], ours["sync0"][0], 17, 64, (struct.pack("!HHHH", 40000, 3781, 8 + len(said), 0) + said).hex())
     assert roles() == before
     assert not node(active, "journalctl", "--quiet", "-t", "ha-mail-firewall", f"--since=@{since}"), "the active member gave way"
@@ -183,6 +183,23 @@ def test_a_source_that_comes_too_often_is_held_up_and_nobody_else(service):
         # What was refilled meanwhile passes too.
         assert burst <= served <= burst + (time.monotonic() - begun) * service["limit"]["per_minute"] / 60 + 1
         assert served < burst + 40
+    assert len(knock(outside, vip, 993, 3)) == 3
+
+
+def test_over_ipv6_all_addresses_of_one_network_are_one_source(service):
+    vip = next(vip for vip in service["vips"] if ":" in vip)
+    outside, burst = own("outside", "wan0", 6)[0], service["limit"]["burst"]
+    # A network that the firewall does not remember from a run before.
+    network = f"{outside.partition('::')[0].rpartition(':')[0]}:{0x1000 + int(time.time()) % 0x1000:x}::"
+    first, second = network + "1", network + "2"
+    pair = vip.partition("::")[0] + "::2"
+    with borrowed("outside", "wan0", first, second), routed("isp-a", network + "/64", outside), routed("mail1", network + "/64", pair):
+        begun = time.monotonic()
+        mine = len(knock(first, vip, 993, burst, patience=0.3))
+        others = len(knock(second, vip, 993, 40, patience=0.3))
+        refilled = (time.monotonic() - begun) * service["limit"]["per_minute"] / 60
+    assert mine == burst and others < 40 and others <= refilled + 1, (mine, others, refilled)
+    # Its neighbour network is somebody else.
     assert len(knock(outside, vip, 993, 3)) == 3
 
 
@@ -207,22 +224,29 @@ def test_a_flood_of_syn_on_one_port_is_held_up_and_leaves_the_others_usable(serv
     assert held > 1000 and 0 < arrived <= service["limit"]["burst"] + service["limit"]["per_minute"], (arrived, held, said)
 
 
+def says_hello(target, vip, instead):
+    """mail1 speaks to the foreign mail exchanger, which sees it under the address `vip`."""
+    since = node("outside", "date", "+%s").strip()
+    node("mail1", "bash", "-c", f"exec 3<>/dev/tcp/{target}/25; read -t 20 line <&3; [[ $line == 220* ]]; echo QUIT >&3; read -t 5 line <&3")
+    for _ in range(20):
+        log = node("outside", "journalctl", "--quiet", "-t", "postfix/smtpd", f"--since=@{since}")
+        if f"[{vip}]" in log:
+            break
+        time.sleep(0.5)
+    assert f"[{vip}]" in log and not any(f"[{address}]" in log for address in instead), log
+
+
 def test_mail_leaves_under_the_address_of_the_service_whichever_member_is_active(service):
-    outside = own("outside", "wan0", 4)[0]
     seen = set()
     for _member in MEMBERS:
-        since = node("outside", "date", "+%s").strip()
-        node("mail1", "bash", "-c", f"exec 3<>/dev/tcp/{outside}/25; read -t 20 line <&3; [[ $line == 220* ]]; echo QUIT >&3; read -t 5 line <&3")
-        for _ in range(20):
-            log = node("outside", "journalctl", "--quiet", "-t", "postfix/smtpd", f"--since=@{since}")
-            if f"[{service['vips'][0]}]" in log:
-                break
-            time.sleep(0.5)
-        assert f"[{service['vips'][0]}]" in log and f"[{own('mail1', 'dmz0', 4)}]" not in log
+        for version in (4, 6):
+            vip = next(vip for vip in service["vips"] if (":" in vip) == (version == 6))
+            says_hello(own("outside", "wan0", version)[0], vip, set(own("mail1", "dmz0", version)) - {vip})
         seen.add(roles()[0])
         node(roles()[0], "/usr/local/sbin/ha-mail-firewall", "yield")
     assert seen == set(MEMBERS)
     # The name server there listens on it, and no flow of the catalogue goes to it.
+    outside = own("outside", "wan0", 4)[0]
     assert ":53 " in node("outside", "ss", "-Hltn")
     reached = node("mail1", "sh", "-c", f"timeout 3 bash -c 'exec 3<>/dev/tcp/{outside}/53' && echo reached", check=False)
     assert reached == "", "what is not allowed to leave has left"

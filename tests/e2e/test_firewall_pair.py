@@ -13,7 +13,7 @@ import time
 
 import pytest
 import yaml
-from firewall_lab import LAB, MEMBERS, PROBE, ROOT, SERVE, node, own, podman, roles, running, status, wait_for_ssh
+from firewall_lab import LAB, MEMBERS, PROBE, ROOT, SERVE, mail_server, node, own, podman, roles, running, status, wait_for_ssh
 
 RUNS = int(os.environ.get("RUNS") or 1)
 BUDGET = float(os.environ.get("PAIR_BUDGET") or 5)
@@ -42,6 +42,24 @@ with socket.create_connection((sys.argv[1], int(sys.argv[2])), 5) as sock:
         if not sock.recv(1):
             sys.exit("closed by the other side")
         time.sleep(0.05)
+"""
+# python3 -c SEND ADDRESS NAME PARTS: one message over SMTP, a hundred lines every tenth of a second; prints its answer and the seconds since the last line.
+SEND = """
+import smtplib, sys, time
+address, name, parts = sys.argv[1], sys.argv[2], int(sys.argv[3])
+with smtplib.SMTP(address, timeout=30) as smtp:
+    smtp.ehlo()
+    smtp.mail("prober@example.org")
+    smtp.rcpt("root@localhost")
+    code, said = smtp.docmd("DATA")
+    assert code == 354, said
+    smtp.send("Subject: %s\\r\\n\\r\\n" % name)
+    for part in range(parts):
+        smtp.send("".join("%s %06d %s\\r\\n" % (name, 100 * part + line, "x" * 60) for line in range(100)))
+        time.sleep(0.1)
+    ended = time.monotonic()
+    smtp.send(".\\r\\n")
+    print(smtp.getreply()[0], time.monotonic() - ended)
 """
 
 
@@ -198,6 +216,36 @@ def test_who_comes_back_learns_the_sessions_that_are_older(server):
         finally:
             held.kill()
     assert held.returncode == 0, errors
+
+
+@pytest.mark.parametrize("fault", ["planned switchover", "active member killed"])
+def test_a_message_on_its_way_arrives_whole(fault):
+    hurt, mend, _moves = FAULTS[fault]
+    for _run in range(RUNS):
+        active, standby = roles()
+        name = f"on-its-way-{time.time_ns()}"
+        with mail_server() as vips:
+            with subprocess.Popen(["podman", "exec", f"{LAB}-outside", "python3", "-c", SEND, vips[0], name, "50"], stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, text=True) as sending:
+                while sending.poll() is None and not node("mail1", "ss", "-Htn", "state", "established", "sport = :25"):
+                    time.sleep(0.1)
+                # What has only just begun when its firewall dies is known to nobody else yet.
+                time.sleep(1)
+                assert sending.poll() is None, sending.communicate()
+                hurt(active, standby)
+                said, errors = sending.communicate(timeout=60)
+            if mend:
+                mend(active, standby)
+            code, took = said.split() if said else (None, None)
+            assert code == "250" and float(took) < BUDGET, (said, errors)
+            # Every line of it, and each once.
+            deadline, lines = time.monotonic() + 20, []
+            while len(lines) < 5000:
+                assert time.monotonic() < deadline, f"{len(lines)} lines of 5000"
+                lines = [line for line in node("mail1", "cat", "/var/mail/root", check=False).splitlines() if line.startswith(f"{name} ")]
+                time.sleep(0.2)
+        assert [line.split()[1] for line in lines] == [f"{number:06d}" for number in range(5000)]
+        assert roles() == (standby, active)
 
 
 def test_states_that_do_not_get_through_are_seen_by_both():

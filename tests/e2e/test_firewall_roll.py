@@ -11,7 +11,7 @@ import time
 
 import pytest
 import yaml
-from firewall_lab import LAB, PROBE, ROOT, SERVE, borrowed, install, node, own, podman, roles, running, service_addresses, show_policy, status, wait_for_ssh
+from firewall_lab import LAB, PROBE, ROOT, SERVE, mail_server, node, own, podman, roles, running, service_addresses, show_policy, status, wait_for_ssh
 
 WRAPPER = """#!/bin/sh
 case "$*" in *--check*) echo refused on purpose >&2; exit 1 ;; esac
@@ -61,14 +61,11 @@ def kept():
 @pytest.fixture(name="service", scope="module", autouse=True)
 def fixture_service():
     """A Postfix behind the pair that answers at all addresses of the service, and something that gives back what comes; their addresses."""
-    vips, _ports, _limit = service_addresses(show_policy())
-    install("mail1", "postfix")
-    node("mail1", "sh", "-ec", "postconf -e inet_interfaces=all inet_protocols=all; systemctl restart postfix")
     node("mail1", "systemctl", "stop", "pair-server", check=False)
     node("mail1", "systemd-run", "--quiet", "--collect", "--unit=pair-server", "python3", "-c", SERVE, "7000")
-    with borrowed("mail1", "dmz0", *vips):
+    with mail_server() as vips:
         yield {"vips": vips, "echo": own("mail1", "dmz0", 4)[0]}
-    node("mail1", "systemctl", "stop", "pair-server", "postfix")
+    node("mail1", "systemctl", "stop", "pair-server")
 
 
 @pytest.fixture(autouse=True)
