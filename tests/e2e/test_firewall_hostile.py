@@ -225,7 +225,7 @@ def test_a_flood_of_syn_on_one_port_is_held_up_and_leaves_the_others_usable(serv
 
 
 def says_hello(target, vip, instead):
-    """mail1 speaks to the foreign mail exchanger, which sees it under the address `vip`."""
+    """mail1 speaks to the foreign mail exchanger, which sees it under the address `vip` and under none of its own (`instead`)."""
     since = node("outside", "date", "+%s").strip()
     node("mail1", "bash", "-c", f"exec 3<>/dev/tcp/{target}/25; read -t 20 line <&3; [[ $line == 220* ]]; echo QUIT >&3; read -t 5 line <&3")
     for _ in range(20):
