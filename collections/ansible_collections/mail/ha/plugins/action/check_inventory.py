@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import collections.abc
 import datetime
 import glob
 import importlib.util
@@ -20,6 +19,7 @@ from ansible.release import __version__ as ansible_version
 from ansible_collections.mail.ha.plugins.module_utils import inventory_certificates, inventory_rules
 from ansible_collections.mail.ha.plugins.module_utils.inventory_addresses import HOST_ADDRESSES
 from ansible_collections.mail.ha.plugins.module_utils.inventory_finding import ERROR
+from ansible_collections.mail.ha.plugins.plugin_utils.plain import plain
 
 try:
     from ansible._internal._datatag._tags import Origin
@@ -118,7 +118,7 @@ class ActionModule(ActionBase):
         for path in sorted(files):
             role = os.path.basename(os.path.dirname(os.path.dirname(path)))
             result.setdefault(role, {})
-            for entry, spec in (_plain(self._loader.load_from_file(path)) or {}).get('argument_specs', {}).items():
+            for entry, spec in (plain(self._loader.load_from_file(path)) or {}).get('argument_specs', {}).items():
                 describes_inventory = role == 'validate_inventory' and entry in _ENTRY_POINTS_OF_SITE
                 result[entry if describes_inventory else role].update(spec.get('options') or {})
         return result
@@ -161,28 +161,11 @@ class _Reader:
         if host not in self._cache:
             self._cache[host] = self._hostvars[host]
         try:
-            return _plain(self._cache[host][name])
+            return plain(self._cache[host][name])
         except AnsibleError as error:
             reason = ' '.join(str(getattr(error, 'message', error)).split())
             self.unreadable.append({'variable': name, 'host': host, 'reason': reason})
             return None
-
-
-def _plain(value):
-    """Nested Ansible types as plain dicts, lists and scalars."""
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, str):
-        return str(value)
-    if isinstance(value, int):
-        return int(value)
-    if isinstance(value, float):
-        return float(value)
-    if isinstance(value, collections.abc.Mapping):
-        return {_plain(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (collections.abc.Sequence, set)):
-        return [_plain(item) for item in value]
-    return str(value)
 
 
 def _differ(first, second, name):

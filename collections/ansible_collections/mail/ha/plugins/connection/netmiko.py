@@ -83,8 +83,6 @@ extends_documentation_fragment:
 
 from ansible_collections.ansible.netcommon.plugins.plugin_utils.connection_base import NetworkConnectionBase
 
-from ansible_collections.mail.ha.plugins.plugin_utils.firewall_session import Session
-
 
 class Connection(NetworkConnectionBase):
     """Lives in a process of its own; the methods below are what modules call."""
@@ -96,8 +94,21 @@ class Connection(NetworkConnectionBase):
         super().__init__(play_context, *args, **kwargs)
         self._session = None
 
+    @property
+    def force_persistence(self):
+        """Whether Ansible has to start a process that looks for the one that holds the session, and makes it where there is none.
+
+        It would do so for every task, which takes longer than most questions. Where the socket is, there is a session; options that a later task has
+        otherwise do not change it.
+        """
+        self._update_connection_state()
+        return not self._socket_path
+
     def _connect(self):
         if self._session is None:
+            # Only the process that holds the session needs netmiko, which takes half a second to load. The process of each task loads this file too.
+            from ansible_collections.mail.ha.plugins.plugin_utils.firewall_session import Session  # pylint: disable=import-outside-toplevel
+
             option = self.get_option
             self._session = Session(option('platform'), option('host'), option('port'), option('remote_user'), option('password') or '',
                                     option('private_key_file') or '', option('secret') or '', option('known_hosts') or '')

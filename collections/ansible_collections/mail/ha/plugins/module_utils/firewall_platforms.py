@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-from ansible.module_utils.connection import Connection
-
 from ansible_collections.mail.ha.plugins.module_utils import (
     firewall_cisco_asa, firewall_fortinet, firewall_juniper_junos, firewall_linux, firewall_vyos)
 
@@ -28,12 +26,3 @@ def lines(policy, platform, interfaces):
     if platform != 'linux':
         interfaces = {zone: name if isinstance(name, str) else zone for zone, name in interfaces.items()}
     return DIALECTS[platform].shown(policy, interfaces)
-
-
-def dialect_of(module):
-    """The dialect of a module's platform, over the session of its play; ends the module where it was given none."""
-    socket_path = getattr(module, '_socket_path', None)
-    if not socket_path:
-        module.fail_json(msg='found no session with the device, expected one by the connection mail.ha.netmiko; '
-                             "set 'connection: mail.ha.netmiko' for the play.")
-    return DIALECTS[module.params['platform']](Connection(socket_path))

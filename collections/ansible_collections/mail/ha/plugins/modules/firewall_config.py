@@ -1,7 +1,6 @@
 #!/usr/bin/python
 # Copyright: the ha-mail authors
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Bring a policy to one member of a firewall pair."""
 
 from __future__ import annotations
 
@@ -50,6 +49,9 @@ extends_documentation_fragment:
 author:
   - ha-mail (@ha-mail)
 attributes:
+  action:
+    description: The work is done by an action plugin on the control node.
+    support: full
   check_mode:
     description: Reads, renders and compares, and fails where the change could not be made; changes nothing.
     support: full
@@ -87,72 +89,3 @@ lines:
   type: int
   sample: 118
 '''
-
-import time
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.connection import ConnectionError as DeviceError
-
-from ansible_collections.mail.ha.plugins.module_utils import firewall_platforms
-from ansible_collections.mail.ha.plugins.module_utils.firewall_change import Change, ChangeError
-from ansible_collections.mail.ha.plugins.module_utils.firewall_dialect import DialectError
-
-TOO_SHORT = 30  # seconds in which a new login and a look at the policy have room
-
-
-def ensure(change, state, check_mode):
-    """Bring the member to a state; return whether that changes or would change anything."""
-    change.look()
-    if state == 'reverted':
-        return change.facts['armed'] is not None if check_mode else change.reverted()
-    if state == 'confirmed':
-        waits = change.facts['armed'] is not None or change.saved != change.lines
-        if waits and not check_mode:
-            change.confirmed()
-        return waits
-    differs = change.foreseen() if check_mode else change.armed()
-    waits = state == 'present' and (differs or change.saved != change.lines)
-    if waits and not check_mode:
-        change.confirmed()
-    return differs or waits
-
-
-def main():
-    """Entry point."""
-    module = AnsibleModule(
-        argument_spec=dict(
-            firewall_platforms.ARGUMENTS,
-            policy={'type': 'dict', 'required': True},
-            member={'type': 'dict', 'required': True},
-            state={'type': 'str', 'choices': ['present', 'armed', 'confirmed', 'reverted'], 'default': 'present'},
-            deadline={'type': 'int', 'default': 120},
-        ),
-        supports_check_mode=True,
-    )
-    dialect, wanted = firewall_platforms.dialect_of(module), module.params
-    if wanted['policy'].get('problems') != []:
-        module.fail_json(msg='policy: found problems or none told, expected a policy without any: %s' % ' '.join(wanted['policy'].get('problems') or ['?']))
-    unnamed = [zone['name'] for zone in wanted['policy'].get('zones', []) if zone['name'] not in (wanted['member'].get('interfaces') or {})]
-    if unnamed:
-        module.fail_json(msg='member: found no interface for the zone %s, expected one for each zone of the policy.' % ', '.join(unnamed))
-    several = [zone for zone, name in wanted['member']['interfaces'].items() if not isinstance(name, str)]
-    if several and wanted['platform'] != 'linux':
-        module.fail_json(msg='member: found several interfaces for the zone %s, expected one with the platform %s; only linux has uplinks.'
-                         % (', '.join(several), wanted['platform']))
-    if wanted['deadline'] < TOO_SHORT:
-        module.fail_json(msg='deadline: found %d, expected at least %d seconds; a new login needs its time.' % (wanted['deadline'], TOO_SHORT))
-    declared = {'platform': wanted['platform'], 'version': wanted['version']}
-    try:
-        lines, notes = dialect.render(wanted['policy'], wanted['member'])
-        change = Change(dialect, declared, lines, wanted['deadline'], time.monotonic, time.sleep)
-        changed = ensure(change, wanted['state'], module.check_mode)
-        armed = change.facts['armed'] if module.check_mode or not changed else dialect.facts()['armed']
-    except (DeviceError, DialectError, ChangeError) as error:
-        module.fail_json(msg=str(error))
-    target = change.saved if wanted['state'] == 'reverted' else lines
-    module.exit_json(changed=changed, notes=wanted['policy'].get('notes', []) + notes, armed=armed, lines=len(lines), diff={
-        'before': ''.join(line + '\n' for line in change.running), 'after': ''.join(line + '\n' for line in target)})
-
-
-if __name__ == '__main__':
-    main()

@@ -1,7 +1,6 @@
 #!/usr/bin/python
 # Copyright: the ha-mail authors
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Give one member of a firewall pair the active role, or take it away."""
 
 from __future__ import annotations
 
@@ -31,6 +30,9 @@ extends_documentation_fragment:
 author:
   - ha-mail (@ha-mail)
 attributes:
+  action:
+    description: The work is done by an action plugin on the control node.
+    support: full
   check_mode:
     description: Tells what would be done, refusals included.
     support: full
@@ -55,62 +57,3 @@ seconds:
   type: float
   sample: 2.3
 '''
-
-import time
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.connection import ConnectionError as DeviceError
-
-from ansible_collections.mail.ha.plugins.module_utils import firewall_pair, firewall_platforms
-from ansible_collections.mail.ha.plugins.module_utils.firewall_dialect import DialectError
-
-POLL = 0.5
-
-
-def wait(dialect, role, deadline, clock=time.monotonic, sleep=time.sleep):
-    """Wait until the member has its role and is whole again; return the last facts, or None if it never answered."""
-    end, facts = clock() + deadline, None
-    while True:
-        try:
-            facts = dialect.facts()
-            if facts['role'] == role and not firewall_pair.spare_problems(facts):
-                return facts
-        except (DeviceError, DialectError):
-            pass  # the session may end with the address that it came by
-        if clock() >= end:
-            return facts
-        sleep(POLL)
-
-
-def main():
-    """Entry point."""
-    module = AnsibleModule(
-        argument_spec=dict(firewall_platforms.ARGUMENTS, state={'type': 'str', 'choices': ['active', 'standby'], 'required': True},
-                           deadline={'type': 'int', 'default': 60}),
-        supports_check_mode=True,
-    )
-    dialect, wanted = firewall_platforms.dialect_of(module), module.params
-    try:
-        before = dialect.facts()
-        problems = firewall_pair.member_problems(before, {'platform': wanted['platform'], 'version': wanted['version']})
-        if before['role'] != wanted['state']:
-            problems += firewall_pair.spare_problems(before)
-        if problems:
-            module.fail_json(msg='No switchover: %s' % ' '.join(problems), facts=before)
-        changed, start = before['role'] != wanted['state'], time.monotonic()
-        if changed and not module.check_mode:
-            dialect.switchover()
-    except (DeviceError, DialectError) as error:
-        module.fail_json(msg=str(error))
-    if changed and not module.check_mode:
-        after = wait(dialect, wanted['state'], wanted['deadline'])
-        problems = ['it does not answer any more.'] if after is None else firewall_pair.spare_problems(after)
-        if problems or after['role'] != wanted['state']:
-            module.fail_json(msg='The switchover was asked for, and %d s later it is not whole: found it %s, expected %s. %s' % (
-                wanted['deadline'], 'silent' if after is None else after['role'], wanted['state'], ' '.join(problems)), facts=after)
-    module.exit_json(changed=changed, seconds=round(time.monotonic() - start, 1),
-                     diff={'before': before['role'] + '\n', 'after': wanted['state'] + '\n'})
-
-
-if __name__ == '__main__':
-    main()

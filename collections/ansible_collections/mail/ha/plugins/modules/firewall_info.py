@@ -1,7 +1,6 @@
 #!/usr/bin/python
 # Copyright: the ha-mail authors
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
-"""State of one member of a firewall pair."""
 
 from __future__ import annotations
 
@@ -33,6 +32,9 @@ extends_documentation_fragment:
 author:
   - ha-mail (@ha-mail)
 attributes:
+  action:
+    description: The work is done by an action plugin on the control node.
+    support: full
   check_mode:
     description: Changes nothing in any case.
     support: full
@@ -155,36 +157,3 @@ saved:
   elements: str
   sample: []
 '''
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.connection import ConnectionError as DeviceError
-
-from ansible_collections.mail.ha.plugins.module_utils import firewall_pair, firewall_platforms
-from ansible_collections.mail.ha.plugins.module_utils.firewall_dialect import DialectError
-
-
-def main():
-    """Entry point."""
-    module = AnsibleModule(
-        argument_spec=dict(firewall_platforms.ARGUMENTS, gather_policy={'type': 'bool', 'default': False}, new_login={'type': 'bool', 'default': False},
-                           expected_role={'type': 'str', 'choices': ['any', 'active', 'standby'], 'default': 'any'}),
-        supports_check_mode=True,
-    )
-    dialect, wanted = firewall_platforms.dialect_of(module), module.params
-    try:
-        if wanted['new_login']:
-            dialect.session.renew()
-        facts = dialect.facts()
-        policy = {'running': dialect.running(), 'saved': dialect.saved()} if wanted['gather_policy'] else {}
-        if policy:
-            policy.update(common=dialect.common(policy['running']), restored=dialect.restored(policy['running']))
-    except (DeviceError, DialectError) as error:
-        module.fail_json(msg=str(error))
-    role = '' if wanted['expected_role'] == 'any' else wanted['expected_role']
-    declared = {'platform': wanted['platform'], 'version': wanted['version'], 'role': role}
-    module.exit_json(changed=False, facts=facts, replicated=dialect.replicated,
-                     problems=firewall_pair.member_problems(facts, declared) + firewall_pair.spare_problems(facts), **policy)
-
-
-if __name__ == '__main__':
-    main()
