@@ -222,6 +222,7 @@ FAULTS = {
     'postfix-frozen': {'smtp': (3000, (_balancer_hangs,)), 'submission': (3000, (_balancer_hangs,))},
     'dovecot-killed': {'imap': (3000, (_remembered(_balancer_refused), _remembered(_check_refused))), 'submission': (3000, (_remembered(_balancer_refused),))},
     'dovecot-frozen': {'imap': (3000, (_remembered(_balancer_hangs), _remembered(_check_hangs))), 'submission': (3000, (_remembered(_balancer_hangs),))},
+    'delivery-outage': _NOTHING_LOST,
     'store-not-writable': {'imap': (5000, (_probe_hangs,))},
     'store-brick-killed': {'imap': (5000, (_store_refuses,)), 'directory_write': (5000, (_beside_the_healer,))},
     'postgresql-leader-killed': {**_READS_GO_ON, 'directory_write': (30_000, (_leader_crashes,))},
