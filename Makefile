@@ -1,6 +1,6 @@
 # Everything runs on a fresh Debian 12 or 13 machine as root, with git, make and python3.
 # LAB=name chooses the lab (default "lab"); FAST=1 uses mitogen instead of plain ssh; LAYOUT=split takes the inventory of
-# tests/layouts/split instead of the lab's.
+# tests/layouts/split instead of the lab's; SHARES=0 lets nodes take processors from each other (lab/vars.yml).
 export LAB ?= $(or $(LAYOUT),lab)
 export LAYOUT
 
