@@ -98,7 +98,7 @@ def test_a_change_goes_to_both_members_and_no_session_notices(service):
             found = json.loads(probe.communicate(timeout=120)[0])
         assert code == 0 and "+rules.nft:" in said, said
         assert found["errors"] == [] and found["gaps"]["session"][0] < 5 and found["gaps"]["new"][0] < 5, found
-        assert roles() == (standby, active)
+        assert roles() == (standby, active), said
         for member in (active, standby):
             now, saved = running(member)
             assert now == saved and "pinhole 7001" in now and status(member)["armed"] == "-"
@@ -134,7 +134,7 @@ def test_a_policy_that_shuts_the_service_is_taken_back_on_both():
     before = roles(), running("fw1"), running("fw2")
     code, said = roll(*with_rule(name="shut", action="deny", **{"from": ["any"], "to": [service_addresses(show_policy())[0][0]], "ports": ["25"]}))
     taken_back(before, code, said)
-    assert "The SMTP session with" in said
+    assert "The SMTP session with" in said, said
 
 
 @contextlib.contextmanager
@@ -155,7 +155,7 @@ def test_a_member_that_refuses_after_the_other_was_changed_takes_both_back(playb
     with covered(active, "nft", WRAPPER):
         code, said = roll(*pinhole(7003), playbook=playbook)
     taken_back(before, code, said)
-    assert "refused on purpose" in said and "nft refuses the rules" in said
+    assert "refused on purpose" in said and "nft refuses the rules" in said, said
 
 
 def test_a_switchover_that_no_session_survives_is_taken_back():
