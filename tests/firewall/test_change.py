@@ -6,10 +6,10 @@ import sys
 import pytest
 import yaml
 
+from ansible_collections.mail.ha.plugins.action.firewall_config import ensure
 from ansible_collections.mail.ha.plugins.module_utils import firewall_platforms
 from ansible_collections.mail.ha.plugins.module_utils.firewall_change import Change, ChangeError
 from ansible_collections.mail.ha.plugins.module_utils.firewall_dialect import DialectError
-from ansible_collections.mail.ha.plugins.action.firewall_config import ensure
 from conftest import MEMBER, Pair, policy, run_playbook
 from simulator import server
 

@@ -9,11 +9,11 @@ import re
 import pytest
 import yaml
 
+from ansible_collections.mail.ha.plugins.action.firewall_config import ensure
 from ansible_collections.mail.ha.plugins.connection import netmiko
 from ansible_collections.mail.ha.plugins.module_utils.firewall_change import Change, ChangeError
 from ansible_collections.mail.ha.plugins.module_utils.firewall_dialect import DialectError
 from ansible_collections.mail.ha.plugins.module_utils.firewall_linux import Linux
-from ansible_collections.mail.ha.plugins.action.firewall_config import ensure
 from conftest import policy
 
 LOCAL = [

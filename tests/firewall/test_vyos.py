@@ -5,10 +5,10 @@ import time
 import pytest
 from ansible.module_utils.connection import ConnectionError as DeviceError
 
+from ansible_collections.mail.ha.plugins.action.firewall_config import ensure
 from ansible_collections.mail.ha.plugins.module_utils import firewall_vyos, firewall_vyos_rules
 from ansible_collections.mail.ha.plugins.module_utils.firewall_change import Change, ChangeError
 from ansible_collections.mail.ha.plugins.module_utils.firewall_dialect import DialectError
-from ansible_collections.mail.ha.plugins.action.firewall_config import ensure
 from conftest import MEMBER, Pair, policy
 from simulator import vyos
 

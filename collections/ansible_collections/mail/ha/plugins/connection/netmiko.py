@@ -85,7 +85,7 @@ from ansible_collections.ansible.netcommon.plugins.plugin_utils.connection_base 
 
 
 class Connection(NetworkConnectionBase):
-    """Lives in a process of its own; the methods below are what modules call."""
+    """Lives in a process of its own; the methods below are what actions call."""
 
     transport = 'mail.ha.netmiko'
     has_pipelining = False
