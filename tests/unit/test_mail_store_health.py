@@ -2,7 +2,6 @@
 
 import os
 import pathlib
-import shutil
 import socket
 import subprocess
 import sys
@@ -15,6 +14,7 @@ import pytest
 TEMPLATE = pathlib.Path(__file__).resolve().parents[2] / "roles/mail_store/templates/mail-store-probe.j2"
 STORE = pathlib.Path("/dev/shm")
 DEADLINE = 1  # seconds
+BUSY = 10  # times as long may a machine take that does other things too; the store hangs for longer
 
 
 class Service:
@@ -26,10 +26,11 @@ class Service:
         environment = jinja2.Environment()
         environment.filters["to_json"] = repr
         # A place of its own, as of a node of its own.
-        self.place = STORE / f"probe-{uuid.uuid4().hex}"
+        place = f"probe-{uuid.uuid4().hex}"
+        self.file = STORE / f"{place}-{os.uname().nodename}"
         self.hangs = folder / "hangs"
         text = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(values)
-        for old, new in (("'/.probe'", f"'/{self.place.name}'"), ("posix.fsync(handle)", f"time.sleep(60 * posix.access('{self.hangs}', 0))")):
+        for old, new in (("/.probe-", f"/{place}-"), ("posix.fsync(handle)", f"time.sleep(60 * posix.access('{self.hangs}', 0))")):
             assert old in text
             text = text.replace(old, new)
         (folder / "probe").write_text(text, encoding="utf-8")
@@ -60,15 +61,12 @@ def fixture_service(tmp_path):
     made.process.kill()
     made.process.wait()
     made.door.close()
-    if made.place.is_dir():
-        shutil.rmtree(made.place)
-    else:
-        made.place.unlink(missing_ok=True)
+    made.file.unlink(missing_ok=True)
 
 
 def test_a_store_that_takes_a_write(service):
     assert service.ask() == "PONG\n"
-    assert service.place.is_dir() and not list(service.place.iterdir())
+    assert not service.file.exists()
     before = service.files()
     for _time in range(20):
         assert service.ask() == "PONG\n"
@@ -76,9 +74,9 @@ def test_a_store_that_takes_a_write(service):
 
 
 def test_one_that_does_not_and_does_again(service):
-    service.place.write_text("no directory", encoding="utf-8")
-    assert "Not a directory" in service.ask()
-    service.place.unlink()
+    service.file.mkdir()
+    assert "Is a directory" in service.ask()
+    service.file.rmdir()
     assert service.ask() == "PONG\n"
 
 
@@ -90,11 +88,17 @@ def test_one_that_hangs(service):
     for caller in callers:
         with caller:
             assert caller.makefile().read() == f"no answer from {STORE} within {DEADLINE} s\n"
-    assert DEADLINE <= time.monotonic() - started < 3 * DEADLINE
+    assert DEADLINE <= time.monotonic() - started < BUSY * DEADLINE
     service.hangs.unlink()
-    assert service.ask() == "PONG\n"
+    # One that was killed is buried when the next question has been answered, and dies in its own time.
     children = pathlib.Path(f"/proc/{service.process.pid}/task/{service.process.pid}/children")
-    assert children.read_text(encoding="utf-8") == "", "zombies"
+    for _time in range(BUSY):
+        assert service.ask() == "PONG\n"
+        if children.read_text(encoding="utf-8") == "":
+            break
+        time.sleep(0.1)
+    else:
+        pytest.fail("zombies")
 
 
 def test_whoever_says_nothing_or_leaves_keeps_nobody_waiting(service):
