@@ -17,7 +17,7 @@ test:           ## everything, from nothing to a verdict
 lint:           ## ansible-lint, profile production
 	@lab/bootstrap && lab/enter ansible-lint
 unit:           ## tests that need no node
-	@lab/bootstrap && lab/enter tests/run-unit collections/ansible_collections/mail/ha/tests/unit
+	@lab/bootstrap && lab/enter tests/run-unit tests/unit tests/playbooks collections/ansible_collections/mail/ha/tests/unit
 bench:          ## measure the running lab; results go to docs/measurements.md
 	@lab/bootstrap && tests/bench/run
 drill:          ## break one thing, watch, judge: make drill FAULT=mailserver-cut [TARGET=mail2] [RUNS=5]

@@ -9,6 +9,7 @@ import os
 import pathlib
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -38,9 +39,9 @@ WHOLE = []  # whether the test before has left the cluster whole, which need not
 
 @pytest.fixture(name="ask")
 def fixture_ask(tmp_path):
-    """Ask for the verdict -> (exit code, verdict)."""
+    """Ask for the verdict, with further arguments if there are any -> (exit code, verdict)."""
     def ask(*arguments):
-        path = tmp_path / "verdict.json"
+        path = tmp_path / f"verdict{''.join(arguments)}.json"
         path.unlink(missing_ok=True)
         done = subprocess.run(["ansible-playbook", "playbooks/check-health.yml", "-e", f"check_health_json={path}", *arguments],
                               cwd=ROOT, capture_output=True, text=True, timeout=180, check=False)
@@ -62,9 +63,10 @@ def test_a_node_that_hangs(ask):
     """Its sshd is stopped, with the connections that are kept for the next question: new ones are accepted by the kernel, and nothing is ever said."""
     node("ops1", "pkill", "-STOP", "^sshd")
     try:
-        code, verdict = ask()
-        spared, _verdict = ask("-e", "check_health_may_lose=ops1")
-        refused, _verdict = ask("-e", "check_health_may_lose=lb1")
+        # Each waits for the node, so they wait together.
+        with ThreadPoolExecutor() as asking:
+            answers = asking.map(lambda arguments: ask(*arguments), [[], ["-e", "check_health_may_lose=ops1"], ["-e", "check_health_may_lose=lb1"]])
+            (code, verdict), (spared, _verdict), (refused, _verdict) = answers
     finally:
         node("ops1", "pkill", "-CONT", "^sshd")
     assert code != 0 and refused != 0 and spared == 0

@@ -63,7 +63,7 @@ def fixture_play(tmp_path, closed_port):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(yaml.safe_dump([{"gather_facts": False, **one} for one in plays], sort_keys=False), encoding="utf-8")
         done = subprocess.run(
-            [ANSIBLE_PLAYBOOK, "-i", inventory, path, "-e", f"trace={trace}"], cwd=tmp_path, env=environment, text=True, timeout=120,
+            [ANSIBLE_PLAYBOOK, "-i", inventory, path, "-e", f"trace={trace}"], cwd=tmp_path, env=environment, text=True, timeout=900,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, check=False)
         return Result(done.returncode, done.stdout, trace)
 

@@ -47,7 +47,7 @@ class Site:
 
     def play(self, playbook: Path, *arguments: str) -> subprocess.CompletedProcess:
         return subprocess.run(
-            [ANSIBLE_PLAYBOOK, "-i", self.inventory, playbook, *arguments], cwd=ROOT, env=self.environment, text=True, timeout=300,
+            [ANSIBLE_PLAYBOOK, "-i", self.inventory, playbook, *arguments], cwd=ROOT, env=self.environment, text=True, timeout=900,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, check=False)
 
     def check(self, *arguments: str) -> subprocess.CompletedProcess:

@@ -28,7 +28,7 @@ def fixture_check(tmp_path):
     def run(*arguments, inventory="lab", playbook="check-redundancy.yml"):
         command = [Path(sys.executable).parent / "ansible-playbook", "-i", ROOT / "inventories" / inventory / "hosts.yml",
                    ROOT / "playbooks" / playbook, *arguments]
-        found = subprocess.run(command, cwd=ROOT, env=environment, text=True, timeout=120, stdout=subprocess.PIPE,
+        found = subprocess.run(command, cwd=ROOT, env=environment, text=True, timeout=900, stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, check=False)
         assert not (tmp_path / "touched").exists()
         return found

@@ -73,7 +73,7 @@ def fixture_play(tmp_path):
             "ANSIBLE_ROLES_PATH": str(ROOT / "roles"), "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
             "ANSIBLE_SSH_ARGS": "-F none -o BatchMode=yes -o ControlMaster=no",
         }
-        done = subprocess.run([ANSIBLE_PLAYBOOK, "-i", "hosts.yml", "playbook.yml"], cwd=tmp_path, env=environment, text=True, timeout=120,
+        done = subprocess.run([ANSIBLE_PLAYBOOK, "-i", "hosts.yml", "playbook.yml"], cwd=tmp_path, env=environment, text=True, timeout=900,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, check=False)
         return Result(done.returncode, done.stdout)
 

@@ -86,7 +86,7 @@ def fixture_run(tmp_path, collections):
             "ANSIBLE_ROLES_PATH": str(ROOT / "roles"), "ANSIBLE_COLLECTIONS_PATH": str(collections),
         }
         done = subprocess.run([Path(sys.executable).parent / "ansible-playbook", "-i", "hosts.yml", "-e", "@inputs.json", playbook, *arguments],
-                              cwd=tmp_path, env=environment, text=True, timeout=180, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              cwd=tmp_path, env=environment, text=True, timeout=900, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               stdin=subprocess.DEVNULL, check=False)
         return done.returncode, " ".join(done.stdout.split())
 
