@@ -7,6 +7,7 @@ import socket
 import ssl
 import struct
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 PROXY = b"\r\n\r\n\0\r\nQUIT\n\x21\x11"  # version 2, command PROXY, TCP over IPv4
 
@@ -94,10 +95,16 @@ def main():
         parser.add_argument("--" + port, type=int, required=True)
     arguments = parser.parse_args()
     answers = {}
-    inbound(arguments, answers)
-    submission(arguments, answers, "submission", arguments.submission, False)
-    submission(arguments, answers, "submissions", arguments.submissions, True)
-    health(arguments, answers)
+    # Side by side, for a server lets those wait who make mistakes.
+    with ThreadPoolExecutor() as pool:
+        asked = [
+            pool.submit(inbound, arguments, answers),
+            pool.submit(submission, arguments, answers, "submission", arguments.submission, False),
+            pool.submit(submission, arguments, answers, "submissions", arguments.submissions, True),
+            pool.submit(health, arguments, answers),
+        ]
+    for conversation in asked:
+        conversation.result()
     print(json.dumps({key: [code, text.decode() if isinstance(text, bytes) else text] for key, (code, text) in answers.items()}))
 
 
