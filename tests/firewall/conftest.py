@@ -113,8 +113,8 @@ def run_playbook(folder, playbook, *arguments):
         ["ansible-playbook", "-i", str(folder / "hosts.yml"), str(playbook), *arguments], cwd=ROOT, text=True, capture_output=True, timeout=900, check=False,
         env={**environment, "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json", "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
              "ANSIBLE_PERSISTENT_CONTROL_PATH_DIR": str(folder / "pc"), "ANSIBLE_LOCALHOST_WARNING": "false",
-             # Thirty seconds between two questions are not enough where eight playbooks share a processor with everything else.
-             "ANSIBLE_PERSISTENT_CONNECT_TIMEOUT": "90"})
+             # Between two questions of a playbook that takes what others leave of the processors, more than thirty seconds may pass.
+             "ANSIBLE_PERSISTENT_CONNECT_TIMEOUT": "600"})
     text = done.stdout + done.stderr
     assert "{" in done.stdout, text
     return done.returncode, json.JSONDecoder().raw_decode(done.stdout, done.stdout.index("{"))[0], text

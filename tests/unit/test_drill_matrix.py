@@ -6,7 +6,7 @@ import pathlib
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PLAN = {"faults": ["clock-off", "disk-full", "haproxy-frozen"], "runs": 2, "allowance": 0.0, "ledger": {}, "inventory": "inventories/lab/hosts.yml"}
+PLAN = {"faults": ["clock-off", "disk-full", "haproxy-frozen"], "runs": 2, "heal": 0, "allowance": 0.0, "ledger": {}, "inventory": "inventories/lab/hosts.yml"}
 
 
 @pytest.fixture(name="drills", scope="module")
@@ -43,7 +43,8 @@ def test_one_that_was_interrupted_goes_on_where_it_stopped(drills, path):
     assert drills.Matrix(path, PLAN).left() == ["haproxy-frozen"]
 
 
-@pytest.mark.parametrize("changed", [{"faults": ["clock-off"]}, {"runs": 5}, {"allowance": 5.0}, {"ledger": {"rate": 1}}, {"inventory": "inventories/mysite/hosts.yml"}])
+@pytest.mark.parametrize("changed", [
+    {"faults": ["clock-off"]}, {"runs": 5}, {"heal": 25}, {"allowance": 5.0}, {"ledger": {"rate": 1}}, {"inventory": "inventories/mysite/hosts.yml"}])
 def test_other_words_begin_another_one(drills, path, changed, capsys):
     drills.Matrix(path, PLAN).add(result("clock-off"))
     other = drills.Matrix(path, PLAN | changed)
@@ -83,18 +84,19 @@ def test_what_is_put_aside_at_the_end_is_kept(drills, path):
 
 
 def test_the_plan_holds_all_that_was_asked_for(drills):
-    asked = {"FAULTS": "disk-full clock-off", "RUNS": "5", "ALLOWANCE": "2.5", "LEDGER": '{"rate": 1}', "INVENTORY": "inventories/mysite/hosts.yml"}
-    assert drills.plan_of(asked) == {"faults": ["disk-full", "clock-off"], "runs": 5, "allowance": 2.5, "ledger": {"rate": 1},
+    asked = {"FAULTS": "disk-full clock-off", "RUNS": "5", "HEAL": "25", "ALLOWANCE": "2.5", "LEDGER": '{"rate": 1}',
+             "INVENTORY": "inventories/mysite/hosts.yml"}
+    assert drills.plan_of(asked) == {"faults": ["disk-full", "clock-off"], "runs": 5, "heal": 25, "allowance": 2.5, "ledger": {"rate": 1},
                                      "inventory": "inventories/mysite/hosts.yml"}
-    usual = drills.plan_of({"RUNS": "", "ALLOWANCE": "", "LEDGER": "", "INVENTORY": ""})
-    assert usual == {"faults": usual["faults"], "runs": 1, "allowance": 0.0, "ledger": {}, "inventory": "inventories/lab/hosts.yml"}
+    usual = drills.plan_of({"RUNS": "", "HEAL": "", "ALLOWANCE": "", "LEDGER": "", "INVENTORY": ""})
+    assert usual == {"faults": usual["faults"], "runs": 1, "heal": 0, "allowance": 0.0, "ledger": {}, "inventory": "inventories/lab/hosts.yml"}
     assert {"disk-full", "two-of-three-cut"} < set(usual["faults"])
     assert json.loads(json.dumps(usual)) == usual, "it would differ from itself when it is read again"
 
 
-@pytest.mark.parametrize("asked", [{"RUNS": "two"}, {"RUNS": "1.5"}, {"ALLOWANCE": "much"}, {"LEDGER": "rate=1"}, {"LEDGER": "[1]"}])
+@pytest.mark.parametrize("asked", [{"RUNS": "two"}, {"RUNS": "1.5"}, {"HEAL": "a while"}, {"ALLOWANCE": "much"}, {"LEDGER": "rate=1"}, {"LEDGER": "[1]"}])
 def test_words_that_mean_nothing(drills, asked):
-    with pytest.raises(SystemExit, match="ALLOWANCE takes seconds, RUNS a whole number and LEDGER an object in JSON: "):
+    with pytest.raises(SystemExit, match="ALLOWANCE takes seconds, HEAL whole seconds, RUNS a whole number and LEDGER an object in JSON: "):
         drills.plan_of(asked)
 
 
@@ -112,8 +114,8 @@ def test_a_drill_is_carried_out_as_planned(drills, tmp_path, monkeypatch, said):
     monkeypatch.setattr(drills, "PLACE", tmp_path)
     monkeypatch.setattr(drills.ansible_runner, "run", run)
     (tmp_path / "history.jsonl").write_text(json.dumps(result("clock-off")) + "\n", encoding="utf-8")
-    found = drills.drill_one("disk-full", PLAN | {"allowance": 2.5, "ledger": {"rate": 1}, "inventory": "inventories/mysite/hosts.yml"})
+    found = drills.drill_one("disk-full", PLAN | {"heal": 25, "allowance": 2.5, "ledger": {"rate": 1}, "inventory": "inventories/mysite/hosts.yml"})
     assert found == (result("disk-full") if said else None)
     asked = {name: value for name, value in called["extravars"].items() if name != "drill_runner_events"}
-    assert asked == {"drill_fault": "disk-full", "drill_runs": 2, "drill_allowance": 2.5, "drill_ledger": {"rate": 1}}
+    assert asked == {"drill_fault": "disk-full", "drill_runs": 2, "drill_heal": 25, "drill_allowance": 2.5, "drill_ledger": {"rate": 1}}
     assert called["inventory"] == str(ROOT / "inventories/mysite/hosts.yml")
