@@ -114,7 +114,7 @@ def run_playbook(folder, playbook, *arguments):
         env={**environment, "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json", "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
              "ANSIBLE_PERSISTENT_CONTROL_PATH_DIR": str(folder / "pc"), "ANSIBLE_LOCALHOST_WARNING": "false",
              # Between two questions of a playbook that takes what others leave of the processors, more than thirty seconds may pass.
-             "ANSIBLE_PERSISTENT_CONNECT_TIMEOUT": "600"})
+             "ANSIBLE_PERSISTENT_CONNECT_TIMEOUT": "200"})
     text = done.stdout + done.stderr
     assert "{" in done.stdout, text
     return done.returncode, json.JSONDecoder().raw_decode(done.stdout, done.stdout.index("{"))[0], text
