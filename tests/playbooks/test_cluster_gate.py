@@ -69,12 +69,11 @@ def fixture_play(tmp_path):
         (tmp_path / "ansible.cfg").write_text("[defaults]\n", encoding="utf-8")
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")},
-            "PATH": f"{tmp_path}/programs:{os.environ['PATH']}", "ANSIBLE_CONFIG": str(tmp_path / "ansible.cfg"),
-            "ANSIBLE_LOCAL_TEMP": str(tmp_path / "tmp"), "ANSIBLE_NOCOLOR": "1",
+            "PATH": f"{tmp_path}/programs:{os.environ['PATH']}", "ANSIBLE_CONFIG": str(tmp_path / "ansible.cfg"), "ANSIBLE_LOCAL_TEMP": str(tmp_path / "tmp"), "ANSIBLE_NOCOLOR": "1",
             "ANSIBLE_ROLES_PATH": str(ROOT / "roles"), "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
             "ANSIBLE_SSH_ARGS": "-F none -o BatchMode=yes -o ControlMaster=no",
         }
-        done = subprocess.run([ANSIBLE_PLAYBOOK, "-i", "hosts.yml", "playbook.yml"], cwd=tmp_path, env=environment, text=True, timeout=900,
+        done = subprocess.run([ANSIBLE_PLAYBOOK, "-i", "hosts.yml", "playbook.yml"], cwd=tmp_path, env=environment, text=True, timeout=120,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, check=False)
         return Result(done.returncode, done.stdout)
 
@@ -142,11 +141,9 @@ def test_a_node_that_hangs(play, tmp_path):
 
 
 def test_a_check_that_hangs(play):
-    """Much longer than the node is waited for. Where it had hardly any processor, one such gate refused without giving up the node; then it has to name
-    the limit of the check."""
+    """Much longer than the node is waited for."""
     result = play({"live1": LIVE}, [gate(cluster_gate_timeout=2), behind()], command=("sleep", "60"))
-    assert result.passed == [], result
-    assert "live1 gave no report" in result.output or "clock: found no answer within" in result.output, result
+    assert result.passed == [] and "live1 gave no report" in result.output
 
 
 def test_what_was_said_before_does_not_count(play, dead):

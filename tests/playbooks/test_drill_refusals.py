@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 
 import pytest
 from test_check_inventory import ROOT, Site, words
@@ -131,6 +132,7 @@ exit 2
 
 def test_a_cluster_that_cannot_be_asked_is_not_broken_further(site):
     """Every host is out of reach: the gate refuses, the history says why, and the lock is free for the next."""
+    started = time.monotonic()
     run = drill(site, "-e", "__drill_gate_tries=0")
     assert run.returncode == 2, run.stdout
     assert "playbooks/check-health.yml failed" in words(run)
@@ -138,4 +140,4 @@ def test_a_cluster_that_cannot_be_asked_is_not_broken_further(site):
     history = (site.directory / "drills/history.jsonl").read_text(encoding="utf-8")
     assert '"ok": false' in history and '"fault": "haproxy-frozen"' in history
     assert not (site.directory / "drills/lock").exists()
-    assert "RETRYING" not in run.stdout, "one answer was enough"
+    assert time.monotonic() - started < 100

@@ -13,8 +13,7 @@ import pytest
 
 TEMPLATE = pathlib.Path(__file__).resolve().parents[2] / "roles/mail_store/templates/mail-store-probe.j2"
 STORE = pathlib.Path("/dev/shm")
-DEADLINE = 1  # seconds
-BUSY = 10  # times as long may a machine take that does other things too; the store hangs for longer
+DEADLINE = 2  # seconds
 
 
 class Service:
@@ -88,17 +87,11 @@ def test_one_that_hangs(service):
     for caller in callers:
         with caller:
             assert caller.makefile().read() == f"no answer from {STORE} within {DEADLINE} s\n"
-    assert DEADLINE <= time.monotonic() - started < BUSY * DEADLINE
+    assert DEADLINE <= time.monotonic() - started < 3 * DEADLINE
     service.hangs.unlink()
-    # One that was killed is buried when the next question has been answered, and dies in its own time.
+    assert service.ask() == "PONG\n"
     children = pathlib.Path(f"/proc/{service.process.pid}/task/{service.process.pid}/children")
-    for _time in range(BUSY):
-        assert service.ask() == "PONG\n"
-        if children.read_text(encoding="utf-8") == "":
-            break
-        time.sleep(0.1)
-    else:
-        pytest.fail("zombies")
+    assert children.read_text(encoding="utf-8") == "", "zombies"
 
 
 def test_whoever_says_nothing_or_leaves_keeps_nobody_waiting(service):

@@ -112,11 +112,6 @@ def _beside_the_healer(_plan):
     return [('a change beside the healer', 1500, 'measured: up to 1.9 s between two changes, half a second of which is the rhythm')]
 
 
-def _beside_the_backlog(_plan):
-    """Mail that waited is stored, on processors and disks that the databases use too where mailservers are databases."""
-    return [('a change beside what waited', 1500, 'measured: 1.7 s between two changes, half a second of which is the rhythm')]
-
-
 def _probe_hangs(plan):
     """A write that does not come back: one failed probe is enough."""
     return [
@@ -227,7 +222,7 @@ FAULTS = {
     'postfix-frozen': {'smtp': (3000, (_balancer_hangs,)), 'submission': (3000, (_balancer_hangs,))},
     'dovecot-killed': {'imap': (3000, (_remembered(_balancer_refused), _remembered(_check_refused))), 'submission': (3000, (_remembered(_balancer_refused),))},
     'dovecot-frozen': {'imap': (3000, (_remembered(_balancer_hangs), _remembered(_check_hangs))), 'submission': (3000, (_remembered(_balancer_hangs),))},
-    'delivery-outage': {**_NOTHING_LOST, 'directory_write': (5000, (_beside_the_backlog,))},
+    'delivery-outage': _NOTHING_LOST,
     'store-not-writable': {'imap': (5000, (_probe_hangs,))},
     'store-brick-killed': {'imap': (5000, (_store_refuses,)), 'directory_write': (5000, (_beside_the_healer,))},
     'postgresql-leader-killed': {**_READS_GO_ON, 'directory_write': (30_000, (_leader_crashes,))},
