@@ -69,6 +69,10 @@ def test_no_run_at_all(site):
     refused(drill(site, "-e", "drill_runs=0"), site, "drill_runs: found 0, expected 1 or more.")
 
 
+def test_less_than_no_time(site):
+    refused(drill(site, "-e", "drill_heal=-1"), site, "drill_heal: found -1, expected 0 or more seconds.")
+
+
 def test_settings_of_the_ledger_that_are_none(site):
     refused(drill(site, "-e", "drill_ledger=rate=1"), site, "drill_ledger: found 'rate=1', expected settings by name;")
 

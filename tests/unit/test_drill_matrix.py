@@ -94,7 +94,8 @@ def test_the_plan_holds_all_that_was_asked_for(drills):
     assert json.loads(json.dumps(usual)) == usual, "it would differ from itself when it is read again"
 
 
-@pytest.mark.parametrize("asked", [{"RUNS": "two"}, {"RUNS": "1.5"}, {"HEAL": "a while"}, {"ALLOWANCE": "much"}, {"LEDGER": "rate=1"}, {"LEDGER": "[1]"}])
+@pytest.mark.parametrize("asked", [{"RUNS": "two"}, {"RUNS": "1.5"}, {"HEAL": "a while"}, {"ALLOWANCE": "much"}, {"LEDGER": "rate=1"}, {"LEDGER": "[1]"},
+                                   {"RUNS": "0"}, {"HEAL": "-1"}, {"ALLOWANCE": "-0.5"}, {"ALLOWANCE": "inf"}, {"ALLOWANCE": "nan"}])
 def test_words_that_mean_nothing(drills, asked):
     with pytest.raises(SystemExit, match="ALLOWANCE takes seconds, HEAL whole seconds, RUNS a whole number and LEDGER an object in JSON: "):
         drills.plan_of(asked)
