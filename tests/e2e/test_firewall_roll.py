@@ -5,6 +5,8 @@ Runs on the control host of the layout `pair` (LAYOUT=pair) after playbooks/fire
 
 import contextlib
 import json
+import os
+import signal
 import subprocess
 import threading
 import time
@@ -193,6 +195,31 @@ def test_a_member_that_dies_after_the_other_was_changed_leaves_the_old_policy(se
         podman("start", f"{LAB}-{active}")
     assert roles() == (standby, active)
     assert (running("fw1"), running("fw2")) == before[1:]
+
+
+def test_a_control_node_that_dies_after_the_switchover_leaves_the_old_policy_and_no_session_notices(service):
+    before = roles(), running("fw1"), running("fw2")
+    active, standby = before[0]
+    with (subprocess.Popen(["podman", "exec", f"{LAB}-outside", "python3", "-c", PROBE, service["echo"], "7000", "100"], stdout=subprocess.PIPE,
+                           text=True) as probe,
+          subprocess.Popen(["ansible-playbook", "playbooks/roll-firewalls.yml", "-e", "roll_deadline=60", *pinhole(7008)], cwd=ROOT,
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True) as control):
+        deadline = time.monotonic() + 90
+        while status(standby).get("state") != "MASTER" and control.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.2)
+        os.killpg(control.pid, signal.SIGKILL)
+        assert status(standby)["armed"] != "-" and "pinhole 7008" in running(standby)[0], "nothing was to be taken back"
+        deadline = time.monotonic() + 75
+        while any(status(member).get("armed") != "-" for member in (active, standby)):
+            assert time.monotonic() < deadline
+            time.sleep(1)
+        found = json.loads(probe.communicate(timeout=120)[0])
+    assert found["errors"] == [] and found["gaps"]["session"][0] < 5 and found["gaps"]["new"][0] < 5, found
+    assert (running("fw1"), running("fw2")) == before[1:]
+    # The pair is whole, and whoever comes next finds nothing to do.
+    assert roles() == (standby, active)
+    code, said = roll()
+    assert code == 0 and said.count("changed=0") == 2, said
 
 
 def test_a_pair_that_is_not_whole_is_not_touched():
