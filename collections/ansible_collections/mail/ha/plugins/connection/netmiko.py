@@ -81,7 +81,30 @@ extends_documentation_fragment:
   - ansible.netcommon.connection_persistent
 '''
 
+import os
+import pathlib
+import time
+
+from ansible.module_utils.connection import Connection as Holder
+from ansible.module_utils.connection import ConnectionError as HolderError
 from ansible_collections.ansible.netcommon.plugins.plugin_utils.connection_base import NetworkConnectionBase
+
+
+def holder_stays(path, seconds=10):
+    """Whether a process holds a session behind a socket, and goes on holding it: who has answered stays for another persistent_connect_timeout.
+
+    One that has waited in vain for that long logs out before it takes its socket away, and answers nobody in between. The end of that is waited for;
+    a socket that nobody takes away within so many seconds is what a dead process left, and is removed.
+    """
+    deadline = time.monotonic() + seconds
+    while os.path.exists(path):
+        try:
+            return Holder(path).stay()
+        except HolderError:
+            if time.monotonic() > deadline:
+                pathlib.Path(path).unlink(missing_ok=True)
+            time.sleep(0.05)
+    return False
 
 
 class Connection(NetworkConnectionBase):
@@ -98,10 +121,12 @@ class Connection(NetworkConnectionBase):
     def force_persistence(self):
         """Whether Ansible has to start a process that looks for the one that holds the session, and makes it where there is none.
 
-        It would do so for every task, which takes longer than most questions. Where the socket is, there is a session; options that a later task has
+        It would do so for every task, which takes longer than most questions. Where somebody answers, there is a session; options that a later task has
         otherwise do not change it.
         """
         self._update_connection_state()
+        if self._socket_path and not holder_stays(self._socket_path):
+            self._socket_path, self._connected = None, False
         return not self._socket_path
 
     def _connect(self):
@@ -120,6 +145,10 @@ class Connection(NetworkConnectionBase):
         if self._session is not None:
             self._session.close()
         super().close()
+
+    def stay(self):
+        """Answer, and so begin to wait anew for the next task."""
+        return True
 
     def ask(self, command, errors='', answers=(), deadline=30, secret=False):
         """See Session."""
