@@ -30,7 +30,7 @@ def test_a_holder_that_answers_stays(listening):
     asked = []
 
     def answer():
-        client, _ = server.accept()
+        client = server.accept()[0]
         asked.append(json.loads(recv_data(client)))
         send_data(client, json.dumps({'jsonrpc': '2.0', 'id': asked[0]['id'], 'result': True}).encode())
         client.close()
