@@ -207,6 +207,7 @@ def test_a_control_node_that_dies_after_the_switchover_leaves_the_old_policy_and
         deadline = time.monotonic() + 90
         while status(standby).get("state") != "MASTER" and control.poll() is None and time.monotonic() < deadline:
             time.sleep(0.2)
+        assert control.poll() is None, "the run ended by itself"
         os.killpg(control.pid, signal.SIGKILL)
         assert status(standby)["armed"] != "-" and "pinhole 7008" in running(standby)[0], "nothing was to be taken back"
         deadline = time.monotonic() + 75
