@@ -40,6 +40,18 @@ def test_a_fault_says_where_and_how_it_is_mended(path):
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_budget_of_a_second_is_looked_at_often_enough(path):
+    """Two addresses in turn: what asks either of them every second sees two seconds of an outage that one probe has met."""
+    asks = yaml.safe_load(path.read_text(encoding="utf-8")).get("__drill_ledger", {})
+    if isinstance(asks, str):
+        own = yaml.safe_load((ROOT / "roles/drill/vars/main.yml").read_text(encoding="utf-8"))
+        asks = own[re.fullmatch(r"{{ (\w+) }}", asks)[1]]
+    quick = {service for service, seconds in asks.get("probe_interval", {}).items() if 2 * seconds < 1}
+    budgets = {item["service"] for item in objectives.derive({})["failures"] if item["fault"] == path.stem and 0 < item["allowed"] <= 1}
+    assert budgets & {"submission", "imap"} == quick
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_what_fails_closed_is_watched_for_long_enough(path):
     """Where nothing ends a failure but mending, that it refuses meanwhile is part of the verdict; ten seconds of it at the least."""
     fault = yaml.safe_load(path.read_text(encoding="utf-8"))

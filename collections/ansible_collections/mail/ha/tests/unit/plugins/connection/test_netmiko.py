@@ -12,7 +12,7 @@ import time
 
 import pytest
 from ansible.module_utils.connection import recv_data, send_data
-from ansible_collections.mail.ha.plugins.connection.netmiko import holder_stays
+from ansible_collections.mail.ha.plugins.connection.netmiko import Connection, holder_stays
 
 
 @pytest.fixture(name='listening')
@@ -25,17 +25,18 @@ def fixture_listening(tmp_path):
         yield server, path
 
 
+def answer(server, asked):
+    """What a holder does with one question."""
+    client = server.accept()[0]
+    asked.append(json.loads(recv_data(client)))
+    send_data(client, json.dumps({'jsonrpc': '2.0', 'id': asked[0]['id'], 'result': True}).encode())
+    client.close()
+
+
 def test_a_holder_that_answers_stays(listening):
     server, path = listening
     asked = []
-
-    def answer():
-        client = server.accept()[0]
-        asked.append(json.loads(recv_data(client)))
-        send_data(client, json.dumps({'jsonrpc': '2.0', 'id': asked[0]['id'], 'result': True}).encode())
-        client.close()
-
-    threading.Thread(target=answer, daemon=True).start()
+    threading.Thread(target=answer, args=(server, asked), daemon=True).start()
     assert holder_stays(path) is True
     assert asked[0]['method'] == 'stay'
 
@@ -66,3 +67,28 @@ def test_what_a_dead_one_left_is_removed(listening):
 
 def test_where_nobody_was_yet_nobody_stays(tmp_path):
     assert holder_stays(str(tmp_path / 'none')) is False
+
+
+class Plugin(Connection):
+    """The plugin in the process of a task, of which nothing is needed here but where its socket is."""
+
+    def __init__(self, path):  # pylint: disable=super-init-not-called
+        self._socket_path, self._connected = path, True
+
+    def _update_connection_state(self):
+        pass
+
+
+def test_a_task_begins_a_session_where_nobody_holds_one_any_more(listening):
+    server, path = listening
+    threading.Thread(target=lambda: (time.sleep(0.3), pathlib.Path(path).unlink(), server.close()), daemon=True).start()
+    plugin = Plugin(path)
+    assert plugin.force_persistence is True
+    assert plugin.socket_path is None and plugin.connected is False
+
+
+def test_a_task_takes_the_session_that_somebody_holds(listening):
+    server, path = listening
+    threading.Thread(target=answer, args=(server, []), daemon=True).start()
+    plugin = Plugin(path)
+    assert plugin.force_persistence is False and plugin.socket_path == path
