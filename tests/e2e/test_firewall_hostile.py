@@ -154,17 +154,41 @@ def fixture_service():
         node("mail1", "systemctl", "stop", "hostile-service")
 
 
+def targets_of(version, service):
+    """All addresses: the service's and its host's, and of the pair what it holds together and what each member has."""
+    places = [("mail1", "dmz0")] + [(member, device) for member in MEMBERS for device in ("dmz0", "upa0", "upb0")]
+    return sorted({address for place in places for address in own(*place, version)} | {vip for vip in service["vips"] if (":" in vip) == (version == 6)})
+
+
 @pytest.mark.parametrize("version", [4, 6])
 def test_a_scan_of_every_port_finds_exactly_what_the_catalogue_opens(version, service):
-    vips = [vip for vip in service["vips"] if (":" in vip) == (version == 6)]
-    # The pair itself too: what it holds together, and what each member has.
-    places = [("mail1", "dmz0")] + [(member, device) for member in MEMBERS for device in ("dmz0", "upa0", "upb0")]
-    targets = sorted({address for place in places for address in own(*place, version)} | set(vips))
+    vips, targets = [vip for vip in service["vips"] if (":" in vip) == (version == 6)], targets_of(version, service)
     said = node("outside", "nmap", *(["-6"] if version == 6 else []), "-n", "-Pn", "-sS", "-p", "1-65535", "-T5", "--min-rate", "40000", "--max-retries", "1",
                 "--open", "-oX", "-", *targets, timeout=600)
     found = {(host.find("address").get("addr"), int(port.get("portid"))) for host in xml.etree.ElementTree.fromstring(said).iter("host")
              for port in host.iter("port") if port.find("state").get("state") == "open"}
     assert found == {(vip, port) for vip in vips for port in service["ports"]}
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_nothing_is_open_over_udp(version, service):
+    """Whatever passes is answered by the host behind, be it only that nobody listens; what the firewall drops is not."""
+    targets, word = targets_of(version, service), "ip6" if version == 6 else "ip"
+    node("mail1", "nft", "-f", "-", input=f"table inet seen {{ chain in {{ type filter hook input priority -10; meta nfproto ipv{version} iifname dmz0 "
+                                          f"{word} saddr {own('outside', 'wan0', version)[0]} meta l4proto udp counter; }}; }}")
+    try:
+        said = node("outside", "nmap", *(["-6"] if version == 6 else []), "-n", "-Pn", "-sU", "-p", "1-65535", "-T5", "--min-rate", "40000", "--max-retries", "0",
+                    "-oX", "-", *targets, timeout=600)
+        arrived = int(node("mail1", "nft", "list", "table", "inet", "seen").split("packets ")[1].split()[0])
+    finally:
+        node("mail1", "nft", "delete", "table", "inet", "seen")
+    # By state, the number of ports of each address: named ones, and those that nmap puts together.
+    silent = {}
+    for host in xml.etree.ElementTree.fromstring(said).iter("host"):
+        address = host.find("address").get("addr")
+        silent[address] = sum(int(ports.get("count")) for ports in host.iter("extraports") if ports.get("state") == "open|filtered")
+        silent[address] += sum(port.find("state").get("state") == "open|filtered" for port in host.iter("port"))
+    assert silent == dict.fromkeys(targets, 65535) and arrived == 0, (silent, arrived)
 
 
 @pytest.mark.parametrize("version", [4, 6])

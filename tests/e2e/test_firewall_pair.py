@@ -304,11 +304,26 @@ def play(tmp_path, change, state="present", deadline=30):
     return done.returncode, done.stdout + done.stderr
 
 
+def test_a_policy_that_does_not_let_us_in_is_refused_before_anything_is_touched(tmp_path):
+    _active, standby = roles()
+    before = running(standby)
+    code, said = play(tmp_path, {"mail_admin_networks": ["203.0.113.0/24"]})
+    assert code != 0 and "nothing was changed: the firewall sees this login come from" in said and "lets nobody from there log in" in said, said
+    assert running(standby) == before and status(standby)["armed"] == "-"
+
+
+# The right networks, at a device by which nobody comes: what only a new login can show.
+LOCKED_OUT = """
+{%- set rules = mail_admin_networks | mail.ha.firewall_local_rules(firewall_pair_sides, firewall_pair_sync) -%}
+{{ rules[1:] + [rules[0] | combine({'device': 'sync0'})] }}
+"""
+
+
 def test_a_policy_that_locks_us_out_is_gone_by_itself_and_the_play_says_why(tmp_path):
     _active, standby = roles()
     before = running(standby)
     started = time.monotonic()
-    code, said = play(tmp_path, {"mail_admin_networks": ["203.0.113.0/24"]})
+    code, said = play(tmp_path, {"firewall_pair_local": LOCKED_OUT.strip()})
     assert code != 0 and "nobody can log in any more with the new policy" in said and "The old policy is in force again" in said, said
     assert time.monotonic() - started > 28
     assert running(standby) == before and status(standby)["armed"] == "-"

@@ -12,7 +12,7 @@ import subprocess
 import time
 
 import pytest
-from firewall_lab import LAB, MEMBERS, SERVE, borrowed, node, own, podman, providers, roles
+from firewall_lab import LAB, MEMBERS, SERVE, borrowed, mail_server, node, own, podman, providers, roles
 
 BUDGET = float(os.environ.get("PAIR_BUDGET") or 5)
 CALM = BUDGET / 5
@@ -62,6 +62,38 @@ async def main():
         knocks.append(asyncio.create_task(knock()))
         await asyncio.sleep(0.05)
     await asyncio.gather(*knocks)
+asyncio.run(main())
+print(json.dumps(sorted(times)))
+"""
+# python3 -c GREET FROM ADDRESS SECONDS: two SMTP sessions a second, which is what the limit of a source refills, up to the answer to EHLO. Prints JSON: when (epoch) those began that got it.
+GREET = """
+import asyncio, json, sys, time
+source, address, seconds = sys.argv[1], sys.argv[2], float(sys.argv[3])
+times = []
+async def talk():
+    reader, writer = await asyncio.open_connection(address, 25, local_addr=(source, 0) if source else None)
+    try:
+        assert (await reader.readline()).startswith(b"220 ")
+        writer.write(b"EHLO prober.example.org\\r\\n")
+        while (line := await reader.readline())[:4] != b"250 ":
+            assert line.startswith(b"250-")
+        writer.write(b"QUIT\\r\\n")
+        await reader.readline()
+    finally:
+        writer.close()
+async def greet():
+    begun = time.time()
+    try:
+        await asyncio.wait_for(talk(), 1)
+        times.append(begun)
+    except (OSError, AssertionError, asyncio.TimeoutError):
+        pass
+async def main():
+    end, talks = time.time() + seconds, []
+    while time.time() < end:
+        talks.append(asyncio.create_task(greet()))
+        await asyncio.sleep(0.5)
+    await asyncio.gather(*talks)
 asyncio.run(main())
 print(json.dumps(sorted(times)))
 """
@@ -276,6 +308,37 @@ def test_a_provider_that_is_dead_behind_its_link(world, whole, started):
         print(f"IPv{version}: session of wan_a {bad['gap']:.2f} s, new outbound connections {gap:.2f} s, session of wan_b {good['gap']:.2f} s")
         assert gap < BUDGET, f"IPv{version}: no new outbound connection for {gap:.2f} s, {began - died:.2f} s after wan_a had died"
     assert roles() == whole, "the pair has nothing to do with it"
+
+
+def test_mail_goes_in_and_out_by_the_provider_that_is_left(world, whole, started):
+    """At the addresses of the service, from which all that leaves on port 25 has to come, by whichever provider."""
+    with mail_server() as vips:
+        service = {version: next(vip for vip in vips if (":" in vip) == (version == 6)) for version in VERSIONS}
+        for version in VERSIONS:
+            for uplink, clients in world.clients.items():
+                started.run((uplink, version), "outside", GREET, clients[version], service[version], 20)
+            started.run(("out", version), "mail1", GREET, "", world.clients["wan_a"][version], 20)
+        time.sleep(3)
+        died = time.time()
+        kill_provider("wan_a")
+        time.sleep(1)
+        world.turn("wan_b")
+        for member in MEMBERS:
+            wait_for(member, {"wan_a": "dead", "wan_b": "alive"}, DIES)
+        found = started.said()
+    assert roles() == whole
+    for (way, version), times in found.items():
+        gap, began = max((later - sooner, sooner) for sooner, later in zip(times, times[1:]))
+        print(f"IPv{version}, {way}: no SMTP session for {gap:.2f} s")
+        assert times[0] < died - 2 and times[-1] > died + 2 * BUDGET, f"IPv{version}, {way}: from {times[0] - died:.2f} to {times[-1] - died:.2f} s"
+        # Two a second: what comes in by wan_b has nothing to wait for.
+        budget = CALM + 0.5 if way == "wan_b" else BUDGET
+        assert gap < budget, f"IPv{version}, {way}: no SMTP session for {gap:.2f} s, {began - died:.2f} s after wan_a had died"
+    log = node("outside", "journalctl", "--quiet", "-t", "postfix/smtpd", "--output=cat", f"--since=@{int(died) + 1}")
+    peers = {line.rpartition("[")[2].rstrip("]") for line in log.splitlines() if line.startswith("connect from ")}
+    # Names differ, and addresses of the lab's own health checks do not pass the firewalls.
+    inner = {address for address in peers if any(address.startswith(service[version].rpartition("." if version == 4 else "::")[0]) for version in VERSIONS)}
+    assert inner == {service[version] for version in VERSIONS}, peers
 
 
 def switch_over(active):

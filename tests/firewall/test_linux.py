@@ -186,6 +186,27 @@ def test_only_the_active_member_gives_its_role_away():
     assert not [command for command in standby.asked if "yield" in command]
 
 
+@pytest.mark.parametrize("connection, expected", [
+    ("198.51.100.7 50000 192.0.2.3 22", ""), ("2001:db8:9::7 50000 2001:db8::3 22", ""), ("2001:db8:9::7%eth0 50000 2001:db8::3 22", ""),
+    ("198.51.101.7 50000 192.0.2.3 22", "sees this login come from 198.51.101.7 to its port 22, and the new policy lets nobody from there log in"),
+    ("2001:db8:8::7 50000 2001:db8::3 22", "from 2001:db8:8::7"), ("198.51.100.7 50000 192.0.2.3 2222", "to its port 2222"),
+    # In the networks of another rule, which is not for logins.
+    ("203.0.113.4 50000 192.0.2.3 22", "from 203.0.113.4"), ("192.0.2.4 50000 192.0.2.3 22", "from 192.0.2.4"),
+    ("", "expected the addresses of this session"), ("198.51.100.7 50000", "expected the addresses of this session"),
+])
+def test_whoever_changes_it_can_log_in_afterwards_too(connection, expected):
+    lines, _notes = Linux.render(policy(), dict(MEMBER, local=[dict(LOCAL[0], sources6=["2001:db8:9::/64"]), *LOCAL[1:]]))
+    session = Shell({"SSH_CONNECTION": (f"from {connection}", 0), "": ("", 0)})
+    try:
+        Linux(session).apply(lines, 60)
+        said = ""
+    except DialectError as error:
+        said = str(error)
+    assert expected in said if expected else said == ""
+    # Before anything was brought.
+    assert (len(session.asked) == 1) == bool(expected), session.asked
+
+
 def test_what_a_run_that_was_cut_off_has_masked_is_unmasked_and_enabled():
     session = Shell({"dpkg-query": ("installed nftables\ninstalled conntrackd", 0), "": ("", 0)})
     Linux(session)._prepare(MEMBER)

@@ -60,11 +60,21 @@ def test_two_active_members_and_a_silent_one():
 
 @pytest.mark.parametrize("declared, words", [
     ({"platform": "vyos"}, "found the platform linux, expected vyos"), ({"platform": "linux", "version": "12"}, "found the version 13, expected 12"),
-    ({"platform": "linux", "role": "standby"}, "found it active, expected standby"), ({"platform": "linux", "version": "1", "role": "active"}, ""),
+    ({"platform": "linux", "role": "standby"}, "found it active, expected standby"), ({"platform": "linux", "version": "13", "role": "active"}, ""),
+    ({"platform": "linux", "version": "1"}, "found the version 13, expected 1..."),
 ])
 def test_a_member_is_what_was_declared(declared, words):
     told = firewall_pair.member_problems(FACTS, declared)
     assert (words in told[0]) if words else told == []
+
+
+@pytest.mark.parametrize("version, declared, right", [
+    ("9.18(4)22", "9.18", True), ("9.18(4)22", "9.18(4)", True), ("9.18(4)22", "9", True), ("9.18(4)22", "9.1", False), ("7.2.10", "7.2.1", False),
+    ("7.2.10", "7.", True), ("21.4R3-S5.4", "21.4R3", True), ("21.4R3-S5.4", "21.4R3-S", True), ("1.5-rolling", "1.5", True), ("", "13", False),
+])
+def test_a_version_is_compared_by_whole_numbers(version, declared, right):
+    told = firewall_pair.member_problems({**FACTS, "version": version}, {"platform": "linux", "version": declared})
+    assert told == ([] if right else [f"found the version {version}, expected {declared}...; correct mail_firewall_version, after a test of that version."])
 
 
 @pytest.mark.parametrize("zone, own, words", [

@@ -14,10 +14,11 @@ brings along and calls, switches between them. Beside those of firewall_nftables
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import re
 
 from ansible_collections.mail.ha.plugins.module_utils import firewall_nftables
-from ansible_collections.mail.ha.plugins.module_utils.firewall_dialect import Dialect, DialectError, field
+from ansible_collections.mail.ha.plugins.module_utils.firewall_dialect import Dialect, DialectError, Refusal, field
 
 PROGRAM = '/usr/local/sbin/ha-mail-firewall'
 # In the home of whoever logs in: what is brought waits here until root has taken it.
@@ -26,6 +27,7 @@ PARCEL = '.ha-mail-firewall'
 STATUS = {'running', 'saved', 'armed', 'state', 'sessions', 'conntrackd', 'peer', 'keepalived'}
 # Seconds until systemd has read all units anew, and until lists and packages have come; on a busy machine 30 are not enough for any of it.
 UNITS, INSTALL = 120, 600
+_FROM = re.compile(r'^from (\S+ \d+ \S+ \d+)$', re.MULTILINE)
 _RC = re.compile(r'^rc=(\d+)$', re.MULTILINE)
 _DONE = '; echo "rc=$?"'
 
@@ -149,9 +151,20 @@ class Linux(Dialect):
 
     # ---- changing
 
+    def ready(self, lines, seconds):
+        """See the base class. Whoever has logged in for this has to be let in afterwards too: the timed rollback is for what nobody foresees."""
+        command = 'echo "from $SSH_CONNECTION"'
+        words = field(self.run(command), _FROM, 'the addresses of this session (sshd(8), SSH_CONNECTION)', command).split()
+        source, port = ipaddress.ip_address(words[0].partition('%')[0]), int(words[3])
+        if not any(rule['protocol'] == 'tcp' and port in map(int, rule['ports']) and source in ipaddress.ip_network(network, strict=False)
+                   for rule in lines.member['local'] for network in [*rule['sources4'], *rule['sources6']]):
+            raise Refusal("the firewall sees this login come from %s to its port %d, and the new policy lets nobody from there log in. Add its network to "
+                          'mail_admin_networks, or run this from an address that is in one of them.' % (source, port))
+
     def apply(self, lines, seconds):
         if not isinstance(lines, Lines):
             raise DialectError('found lines without the files that they stand for; render the policy with this dialect.')
+        self.ready(lines, seconds)
         parcel = '%s/%s' % (PARCEL, lines.digest)
         self._prepare(lines.member)
         self.run('rm -rf %s; umask 077; mkdir -p %s' % (PARCEL, parcel))

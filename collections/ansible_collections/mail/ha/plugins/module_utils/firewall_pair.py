@@ -90,12 +90,17 @@ def member_problems(facts, declared):
     told = []
     if facts['platform'] != declared['platform']:
         told.append("found the platform %s, expected %s; correct mail_firewall_platform, or the address." % (facts['platform'], declared['platform']))
-    if declared.get('version') and not facts['version'].startswith(declared['version']):
+    if declared.get('version') and not _begins(facts['version'], declared['version']):
         told.append('found the version %s, expected %s...; correct mail_firewall_version, after a test of that version.'
                     % (facts['version'], declared['version']))
     if declared.get('role') and facts['role'] != declared['role']:
         told.append('found it %s, expected %s; see which member of the pair is meant.' % (facts['role'], declared['role']))
     return told
+
+
+def _begins(version, declared):
+    """Whether a version begins so, with whole numbers: 9.18(4) begins with 9.18 and with 9, but not with 9.1."""
+    return version.startswith(declared) and not (declared[-1:].isdigit() and version[len(declared):][:1].isdigit())
 
 
 def spare_problems(facts):

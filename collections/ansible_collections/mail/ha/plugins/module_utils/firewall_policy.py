@@ -26,6 +26,7 @@ from __future__ import annotations
 import ipaddress
 import re
 
+from ansible_collections.mail.ha.plugins.module_utils import firewall_space
 from ansible_collections.mail.ha.plugins.module_utils.topology import own_addresses
 
 ANY, ADMIN, ALL = 'any', 'admin', 'all'
@@ -63,8 +64,9 @@ def build(catalogue, site, groups, hostvars):
                                         'zone does not pass the firewall. Name another zone, or drop the rule.' % flow['name'])
     problems += _twice([flow.get('name', '') for flow in site['rules'] + catalogue], 'rule or service')
     nat, found = _nat(site['nat'], places)
-    problems += found + _hidden(rules)
-    return {'zones': site['zones'], 'rules': rules, 'nat': nat, 'direct': direct, 'notes': _unlimited(rules), 'problems': problems}
+    fits = [(rule, firewall_space.boxes(rule, site['zones'])) for rule in rules]
+    problems += found + _hidden(fits)
+    return {'zones': site['zones'], 'rules': rules, 'nat': nat, 'direct': direct, 'notes': _unlimited(fits), 'problems': problems}
 
 
 def decide(policy, packet):
@@ -77,7 +79,7 @@ def decide(policy, packet):
     for rule in policy['rules']:
         if (rule['from'], rule['to']) != ends or rule['protocol'] not in (packet['protocol'], ANY):
             continue
-        if rule['ports'] and not any(low <= (packet['port'] or 0) <= high for low, high in map(_span, rule['ports'])):
+        if rule['ports'] and not any(low <= (packet['port'] or 0) <= high for low, high in map(firewall_space.span, rule['ports'])):
             continue
         for family in rule['families']:
             if family['version'] == source.version and _inside(source, family['sources']) and _inside(destination, family['destinations']):
@@ -173,11 +175,6 @@ def _network(text):
         return ipaddress.ip_network(text, strict=False)
     except ValueError:
         return None
-
-
-def _span(ports):
-    low, _dash, high = ports.partition('-')
-    return int(low), int(high or low)
 
 
 def _inside(address, networks):
@@ -291,50 +288,63 @@ def _same_connections(one, other):
         return False
     if ANY not in (one['protocol'], other['protocol']) and one['protocol'] != other['protocol']:
         return False
-    if one['ports'] and other['ports'] and not any(a <= d and c <= b for a, b in map(_span, one['ports']) for c, d in map(_span, other['ports'])):
+    spans = [list(map(firewall_space.span, entry['ports'])) for entry in (one, other)]
+    if all(spans) and not any(a <= d and c <= b for a, b in spans[0] for c, d in spans[1]):
         return False
     networks = [[ipaddress.ip_network(source) for source in entry['sources']] for entry in (one, other)]
     return not all(networks) or any(a.version == b.version and a.overlaps(b) for a in networks[0] for b in networks[1])
 
 
-def _hidden(rules):
-    """What never decides anything because earlier rules fit everything that it fits, and what contradicts an earlier rule.
+def _hidden(fits):
+    """What never decides anything because earlier rules fit everything that it fits, and what contradicts earlier rules.
 
     That the site opens more than the service needs is no mistake.
+
+    :param fits: ``[(rule, its boxes)]``, in order; see firewall_space.py
     """
     told, idle = [], {}
-    for index, rule in enumerate(rules):
-        earlier = next((before for before in rules[:index] if _covers(before, rule)), None)
-        idle.setdefault((rule['origin'], rule['name']), []).append(earlier)
-        if earlier and earlier['action'] != rule['action']:
-            told.append("'%s' (%s to %s) contradicts '%s', which comes first and fits all that it fits. Narrow the first, or drop one of them."
-                        % (rule['name'], rule['from'], rule['to'], earlier['name']))
+    for index, (rule, boxes) in enumerate(fits):
+        before = _deciders(fits[:index], rule, boxes)
+        idle.setdefault((rule['origin'], rule['name']), []).append(before)
+        if before and all(earlier['action'] != rule['action'] for earlier in before):
+            told.append("'%s' (%s to %s) contradicts %s. Narrow what comes first, or drop what it contradicts."
+                        % (rule['name'], rule['from'], rule['to'], _in_words(before, ', which comes first and fits', ', which come first and together fit')))
     for (origin, name), before in idle.items():
         if origin == 'site' and all(before) and not any("'%s' (" % name in sentence for sentence in told):
-            told.append("'%s' never decides: '%s' before it fits all that it fits. Drop one of them." % (name, before[0]['name']))
+            told.append("'%s' never decides: %s. Drop one of them." % (name, _in_words(before[0], ' before it fits', ' before it together fit')))
     return told
 
 
-def _unlimited(rules):
-    """Limits that hold nobody up, because what they are for passes by a rule of the site that comes first."""
-    found = [(next((before for before in rules[:index] if before['action'] == 'allow' and not before['limit'] and _covers(before, rule)), None), rule)
-             for index, rule in enumerate(rules) if rule['limit']]
-    return ["'%s' (%s to %s) has a limit that holds nobody up, for '%s' comes first and lets all of it pass; narrow that, or give it a limit too."
-            % (rule['name'], rule['from'], rule['to'], before['name']) for before, rule in found if before]
+def _unlimited(fits):
+    """Limits that hold nobody up, because what they are for passes by rules of the site that come first. :param fits: see _hidden"""
+    told = []
+    for index, (rule, boxes) in enumerate(fits):
+        free = [(before, space) for before, space in fits[:index] if before['action'] == 'allow' and not before['limit']]
+        before = _deciders(free, rule, boxes) if rule['limit'] else []
+        if before:
+            told.append("'%s' (%s to %s) has a limit that holds nobody up, for %s, and %s it pass; narrow that, or give it a limit too."
+                        % (rule['name'], rule['from'], rule['to'], _in_words(before, ' comes first and fits', ' come first and together fit'),
+                           'lets' if len(before) == 1 else 'let'))
+    return told
 
 
-def _covers(wide, narrow):
-    """Whether the first rule fits everything that the second one fits."""
-    if (wide['from'], wide['to']) != (narrow['from'], narrow['to']) or wide['protocol'] not in (narrow['protocol'], ANY):
-        return False
-    if wide['ports'] and (not narrow['ports'] or not all(
-            any(low <= first and last <= high for low, high in map(_span, wide['ports'])) for first, last in map(_span, narrow['ports']))):
-        return False
-    return all(any(_around(other, family) for other in wide['families']) for family in narrow['families'])
+def _deciders(fits, rule, boxes):
+    """Those of other rules that decide everything that a rule fits: the first that does so alone, else several that do so together; none if something
+    is left to the rule.
+
+    :param fits: ``[(other rule, its boxes)]``. :param boxes: those of the rule
+    """
+    near = [(other, space) for other, space in fits if (other['from'], other['to']) == (rule['from'], rule['to'])
+            and any(firewall_space.meet(box, one) for box in boxes for one in space)]
+    for some in [*([one] for one in near), near]:
+        others = [one for _other, space in some for one in space]
+        if some and not any(firewall_space.left(box, others) for box in boxes):
+            return [other for other, _space in some]
+    return []
 
 
-def _around(wide, narrow):
-    return wide['version'] == narrow['version'] and all(
-        not wide[side] or (narrow[side] and all(
-            any(ipaddress.ip_network(network).subnet_of(ipaddress.ip_network(other)) for other in wide[side]) for network in narrow[side]))
-        for side in ('sources', 'destinations'))
+def _in_words(rules, one, several):
+    """Names and what they do; of many, the first."""
+    names = list(dict.fromkeys("'%s'" % rule['name'] for rule in rules))
+    names = names if len(names) < 6 else [*names[:4], '%d others' % (len(names) - 4)]
+    return '%s%s all that it fits' % (' and '.join(filter(None, [', '.join(names[:-1]), names[-1]])), several if len(names) > 1 else one)

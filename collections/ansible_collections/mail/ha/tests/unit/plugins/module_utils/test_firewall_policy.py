@@ -110,6 +110,11 @@ def rule(**change):
     ([rule(), rule(ports=['81'])], "the rule or service 'own' is there 2 times"),
     ([rule(**{'from': ['dmz']})], "'own' has no effect: its sources and its destinations are in the same zone"),
     ([rule(), rule(name='narrower', **{'from': ['198.51.100.9']})], "'narrower' never decides: 'own' before it fits all that it fits"),
+    ([rule(name='low', **{'from': ['198.51.100.0/25']}), rule(name='high', **{'from': ['198.51.100.128/25']}), rule()],
+     "'own' never decides: 'low' and 'high' before it together fit all that it fits"),
+    ([rule(name='nobody', action='deny', **{'from': ['198.51.100.0/25']}), rule(name='high', **{'from': ['198.51.100.128/25']}), rule()],
+     "'own' never decides: 'nobody' and 'high' before it together fit all that it fits"),
+    ([rule(name='all', to=['203.0.113.0/24']), rule(to=['dmz'])], "'own' never decides: 'all' before it fits all that it fits"),
     ([rule(name='closed', action='deny', **{'from': ['wan']}, to=['dmz'], ports=[], protocol='any')],
      "'mail for clients' (wan to dmz) contradicts 'closed', which comes first"),
 ])
@@ -169,8 +174,8 @@ def test_a_limit_that_a_rule_of_the_site_takes_away_is_told():
     wide = {'name': 'customers', 'from': ['wan'], 'to': ['dmz'], 'ports': ['1-1024']}
     made = build(rules=[*SITE['rules'], wide])
     assert made['problems'] == [] and made['notes'] == [
-        "'mail for clients' (wan to dmz) has a limit that holds nobody up, for 'customers' comes first and lets all of it pass; narrow that, or give it "
-        'a limit too.'], made['notes']
+        "'mail for clients' (wan to dmz) has a limit that holds nobody up, for 'customers' comes first and fits all that it fits, and lets it pass; narrow "
+        'that, or give it a limit too.'], made['notes']
     assert 'What may not be meant:' in firewall_text.text(made)
     for other in ({**wide, 'from': ['198.51.101.0/24']}, {**wide, 'limit': {'per_minute': 9, 'burst': 9}}):
         assert build(rules=[*SITE['rules'], other])['notes'] == []
