@@ -5,7 +5,10 @@ to addresses of the lab only.
 """
 
 import contextlib
+import ipaddress
 import json
+import os
+import pathlib
 import socket
 import struct
 import subprocess
@@ -135,6 +138,25 @@ def counted(comment):
                for part in rule["rule"]["expr"] if isinstance(part.get("counter"), dict))
 
 
+@contextlib.contextmanager
+def kernel_log():
+    """What the kernel says meanwhile, a list that is filled in the end. Of network namespaces, as the lab's firewalls are, it says nothing unless told
+    to (nf_log_all_netns).
+    """
+    switch, lines = pathlib.Path("/proc/sys/net/netfilter/nf_log_all_netns"), []
+    before = switch.read_text(encoding="ascii")
+    with open("/dev/kmsg", "rb", buffering=0) as log:
+        os.set_blocking(log.fileno(), False)
+        log.seek(0, os.SEEK_END)
+        switch.write_text("1", encoding="ascii")
+        try:
+            yield lines
+        finally:
+            switch.write_text(before, encoding="ascii")
+        while record := log.read(8192):
+            lines.append(record.decode().partition(";")[2].splitlines()[0])
+
+
 @pytest.fixture(name="service", scope="module")
 def fixture_service():
     """The service behind the pair, played by mail1: {vips, ports, limit}, with everything open that a host could have open."""
@@ -199,6 +221,23 @@ def test_nobody_sends_in_the_name_of_another_zone(version, service):
     with borrowed("outside", "wan0", forged):
         assert not knock(forged, vip, 993)
     assert counted("spoofed") > before
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_what_is_dropped_is_logged_and_the_log_is_not_flooded(version, service):
+    vip, outside = next(vip for vip in service["vips"] if (":" in vip) == (version == 6)), own("outside", "wan0", version)[0]
+    dropped = counted("dropped by policy")
+    with kernel_log() as lines:
+        begun = time.monotonic()
+        assert not knock(outside, vip, 22, 100, 0.1, 0.1)
+        took = time.monotonic() - begun
+    assert counted("dropped by policy") - dropped >= 100
+    # The kernel writes out IPv6 addresses in full.
+    source, destination = (f"{side}={address if version == 4 else ipaddress.ip_address(address).exploded} " for side, address in (("SRC", outside), ("DST", vip)))
+    told = [line for line in lines if source in line and destination in line and "DPT=22 " in line]
+    assert all(line.startswith("ha-mail firewall drop: IN=upa0 OUT=dmz0 ") for line in told), told
+    # A burst of 20, unless somebody has just been there, and ten a minute.
+    assert took / 6 - 2 < len(told) <= 20 + took / 6 + 1, (took, len(told))
 
 
 def test_nobody_else_is_the_peer():

@@ -1,6 +1,8 @@
 """A change that cannot lock anybody out (module_utils/firewall_change.py, the three modules), on one simulated pair."""
 
 import json
+import pathlib
+import re
 import sys
 
 import pytest
@@ -214,5 +216,12 @@ def test_refusals_of_the_modules(pair, tmp_path):
     assert code != 0 and "set 'connection: mail.ha.netmiko'" in said["info"]["fw1"]["msg"], text
 
 
-def test_every_platform_is_registered():
-    assert set(firewall_platforms.DIALECTS) == {"cisco_asa", "fortinet", "juniper_junos", "linux", "vyos"}
+def test_every_list_of_platforms_is_the_same():
+    """Options cannot ask a program for their choices, so each list is written down."""
+    root = pathlib.Path(firewall_platforms.__file__).parents[6]
+    places = [path for pattern in ("roles/*/meta/argument_specs.yml", "playbooks/*.yml", "collections/**/plugins/**/*.py", "collections/**/plugins/**/*.yml")
+              for path in root.glob(pattern)]
+    lists = [(path.name, match.split(", ")) for path in places for match in re.findall(r"\b\w+(?:, \w+)+", path.read_text(encoding="utf-8"))
+             if "cisco_asa" in match.split(", ")]
+    assert len(lists) >= 8
+    assert [(name, found) for name, found in lists if sorted(found) != sorted(firewall_platforms.DIALECTS)] == []
