@@ -43,6 +43,30 @@ with socket.create_connection((sys.argv[1], int(sys.argv[2])), 5) as sock:
             sys.exit("closed by the other side")
         time.sleep(0.05)
 """
+# python3 -c AGAIN FROM ADDRESS PORT COUNT: that many connections, always from the same ports, which are closed by RST; prints how many were answered.
+AGAIN = """
+import socket, struct, sys, time
+source, address, port, count = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+socks, answered = [], 0
+for number in range(count):
+    sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.settimeout(5)
+    sock.bind((source, 20000 + number))
+    sock.connect((address, port))
+    sock.sendall(b"x")
+    socks.append(sock)
+end = time.monotonic() + 5
+for sock in socks:
+    sock.settimeout(max(0.01, end - time.monotonic()))
+    try:
+        answered += sock.recv(1) == b"x"
+    except OSError:
+        pass
+    sock.close()
+print(answered)
+"""
 # python3 -c SEND ADDRESS NAME PARTS: one message over SMTP, a hundred lines every tenth of a second; prints its answer and the seconds since the last line.
 SEND = """
 import smtplib, sys, time
@@ -216,6 +240,25 @@ def test_who_comes_back_learns_the_sessions_that_are_older(server):
         finally:
             held.kill()
     assert held.returncode == 0, errors
+
+
+def restart_conntrackd(_active, standby):
+    node(standby, "systemctl", "restart", "conntrackd")
+
+
+@pytest.mark.parametrize("act, moves", [(planned_switchover, True), (restart_conntrackd, False)], ids=["of before a switchover", "read at its start"])
+def test_what_a_standby_remembers_does_not_end_connections_of_the_active_member(act, moves, server):
+    active, standby = roles()
+
+    def connect():
+        said = {version: node("outside", "python3", "-c", AGAIN, own("outside", "wan0", version)[0], address, "7000", "40") for version, address in server.items()}
+        return {version: json.loads(numbers) for version, numbers in said.items()}
+    # Both members keep a closed connection for 10 s (nf_conntrack_tcp_timeout_close), and for some seconds more until it is swept up.
+    assert connect() == {4: 40, 6: 40}
+    act(active, standby)
+    time.sleep(14)
+    assert connect() == {4: 40, 6: 40}, "some connections from ports that were used before stand still"
+    assert roles() == ((standby, active) if moves else (active, standby))
 
 
 @pytest.mark.parametrize("fault", ["planned switchover", "active member killed"])
