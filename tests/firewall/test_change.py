@@ -170,7 +170,7 @@ def play(pair, tmp_path, tasks, *arguments, hosts="fw1:fw2", password=server.ACC
 
 
 def test_the_modules_in_a_play(pair, tmp_path):
-    shared = {"platform": PLATFORM, "version": "2"}
+    shared = {"platform": PLATFORM, "version": "21.4"}
     config = dict(shared, policy=policy(), member=MEMBER)
     tasks = [
         {"name": "info", "mail.ha.firewall_info": dict(shared, gather_policy=True)},
