@@ -199,8 +199,8 @@ def test_nothing_is_open_over_udp(version, service):
     node("mail1", "nft", "-f", "-", input=f"table inet seen {{ chain in {{ type filter hook input priority -10; meta nfproto ipv{version} iifname dmz0 "
                                           f"{word} saddr {own('outside', 'wan0', version)[0]} meta l4proto udp counter; }}; }}")
     try:
-        said = node("outside", "nmap", *(["-6"] if version == 6 else []), "-n", "-Pn", "-sU", "-p", "1-65535", "-T5", "--min-rate", "40000", "--max-retries", "0",
-                    "-oX", "-", *targets, timeout=600)
+        said = node("outside", "nmap", *(["-6"] if version == 6 else []), "-n", "-Pn", "-sU", "-p", "1-65535", "-T5", "--min-rate", "40000",
+                    "--max-retries", "0", "-oX", "-", *targets, timeout=600)
         arrived = int(node("mail1", "nft", "list", "table", "inet", "seen").split("packets ")[1].split()[0])
     finally:
         node("mail1", "nft", "delete", "table", "inet", "seen")
@@ -233,7 +233,7 @@ def test_what_is_dropped_is_logged_and_the_log_is_not_flooded(version, service):
         took = time.monotonic() - begun
     assert counted("dropped by policy") - dropped >= 100
     # The kernel writes out IPv6 addresses in full.
-    source, destination = (f"{side}={address if version == 4 else ipaddress.ip_address(address).exploded} " for side, address in (("SRC", outside), ("DST", vip)))
+    source, destination = (f"{side}={ipaddress.ip_address(address).exploded} " for side, address in (("SRC", outside), ("DST", vip)))
     told = [line for line in lines if source in line and destination in line and "DPT=22 " in line]
     assert all(line.startswith("ha-mail firewall drop: IN=upa0 OUT=dmz0 ") for line in told), told
     # A burst of 20, unless somebody has just been there, and ten a minute.

@@ -251,7 +251,8 @@ def test_what_a_standby_remembers_does_not_end_connections_of_the_active_member(
     active, standby = roles()
 
     def connect():
-        said = {version: node("outside", "python3", "-c", AGAIN, own("outside", "wan0", version)[0], address, "7000", "40") for version, address in server.items()}
+        said = {version: node("outside", "python3", "-c", AGAIN, own("outside", "wan0", version)[0], address, "7000", "40")
+                for version, address in server.items()}
         return {version: json.loads(numbers) for version, numbers in said.items()}
     # Both members keep a closed connection for 10 s (nf_conntrack_tcp_timeout_close), and for some seconds more until it is swept up.
     assert connect() == {4: 40, 6: 40}

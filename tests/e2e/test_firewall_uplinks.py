@@ -41,36 +41,41 @@ except OSError as problem:
 gap, began = max([(later - sooner, sooner) for sooner, later in zip(times, times[1:])], default=(seconds, 0))
 print(json.dumps({"error": error, "gap": gap, "began": began, "count": len(times)}))
 """
-# python3 -c KNOCK ADDRESS PORT SECONDS: twenty new connections a second. Prints JSON: when (epoch) those began that were answered.
-KNOCK = """
+# Something again and again, whether or not the one before has ended. Prints JSON: when (epoch) those began that were answered within a second.
+OFTEN = """
 import asyncio, json, sys, time
-address, port, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
 times = []
-async def knock():
+async def once(talk):
     begun = time.time()
     try:
-        reader, writer = await asyncio.wait_for(asyncio.open_connection(address, port), 1)
-        writer.write(b"x")
-        await asyncio.wait_for(reader.readexactly(1), 1)
+        await asyncio.wait_for(talk(), 1)
         times.append(begun)
-        writer.close()
-    except (OSError, asyncio.TimeoutError, asyncio.IncompleteReadError):
+    except (OSError, AssertionError, asyncio.TimeoutError, asyncio.IncompleteReadError):
         pass
-async def main():
-    end, knocks = time.time() + seconds, []
+async def often(talk, seconds, pause):
+    end, talks = time.time() + seconds, []
     while time.time() < end:
-        knocks.append(asyncio.create_task(knock()))
-        await asyncio.sleep(0.05)
-    await asyncio.gather(*knocks)
-asyncio.run(main())
-print(json.dumps(sorted(times)))
+        talks.append(asyncio.create_task(once(talk)))
+        await asyncio.sleep(pause)
+    await asyncio.gather(*talks)
+    print(json.dumps(sorted(times)))
 """
-# python3 -c GREET FROM ADDRESS SECONDS: two SMTP sessions a second, which is what the limit of a source refills, up to the answer to EHLO. Prints JSON: when (epoch) those began that got it.
-GREET = """
-import asyncio, json, sys, time
+# python3 -c KNOCK ADDRESS PORT SECONDS: twenty new connections a second.
+KNOCK = OFTEN + """
+address, port, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
+async def knock():
+    reader, writer = await asyncio.open_connection(address, port)
+    try:
+        writer.write(b"x")
+        await reader.readexactly(1)
+    finally:
+        writer.close()
+asyncio.run(often(knock, seconds, 0.05))
+"""
+# python3 -c GREET FROM ADDRESS SECONDS: two SMTP sessions a second, which is what the limit of a source refills, up to the answer to EHLO.
+GREET = OFTEN + """
 source, address, seconds = sys.argv[1], sys.argv[2], float(sys.argv[3])
-times = []
-async def talk():
+async def greet():
     reader, writer = await asyncio.open_connection(address, 25, local_addr=(source, 0) if source else None)
     try:
         assert (await reader.readline()).startswith(b"220 ")
@@ -81,21 +86,7 @@ async def talk():
         await reader.readline()
     finally:
         writer.close()
-async def greet():
-    begun = time.time()
-    try:
-        await asyncio.wait_for(talk(), 1)
-        times.append(begun)
-    except (OSError, AssertionError, asyncio.TimeoutError):
-        pass
-async def main():
-    end, talks = time.time() + seconds, []
-    while time.time() < end:
-        talks.append(asyncio.create_task(greet()))
-        await asyncio.sleep(0.5)
-    await asyncio.gather(*talks)
-asyncio.run(main())
-print(json.dumps(sorted(times)))
+asyncio.run(often(greet, seconds, 0.5))
 """
 # The provider's router is well and answers whoever pings it; what it should pass on goes nowhere.
 DEAD = """table inet dead {

@@ -192,6 +192,7 @@ def test_only_the_active_member_gives_its_role_away():
     ("2001:db8:8::7 50000 2001:db8::3 22", "from 2001:db8:8::7"), ("198.51.100.7 50000 192.0.2.3 2222", "to its port 2222"),
     # In the networks of another rule, which is not for logins.
     ("203.0.113.4 50000 192.0.2.3 22", "from 203.0.113.4"), ("192.0.2.4 50000 192.0.2.3 22", "from 192.0.2.4"),
+    ("198.51.100.777 50000 192.0.2.3 22", "nobody can tell whether the new policy lets this login in: '198.51.100.777' does not appear to be"),
     ("", "expected the addresses of this session"), ("198.51.100.7 50000", "expected the addresses of this session"),
 ])
 def test_whoever_changes_it_can_log_in_afterwards_too(connection, expected):
@@ -205,6 +206,12 @@ def test_whoever_changes_it_can_log_in_afterwards_too(connection, expected):
     assert expected in said if expected else said == ""
     # Before anything was brought.
     assert (len(session.asked) == 1) == bool(expected), session.asked
+
+
+def test_a_network_that_is_none_is_refused_in_a_sentence():
+    lines, _notes = Linux.render(policy(), dict(MEMBER, local=[dict(LOCAL[0], sources4=["office"]), *LOCAL[1:]]))
+    with pytest.raises(DialectError, match="nobody can tell whether the new policy lets this login in: 'office' does not appear to be"):
+        Linux(Shell({"SSH_CONNECTION": ("from 198.51.100.7 50000 192.0.2.3 22", 0)})).ready(lines, 60)
 
 
 def test_what_a_run_that_was_cut_off_has_masked_is_unmasked_and_enabled():

@@ -155,9 +155,13 @@ class Linux(Dialect):
         """See the base class. Whoever has logged in for this has to be let in afterwards too: the timed rollback is for what nobody foresees."""
         command = 'echo "from $SSH_CONNECTION"'
         words = field(self.run(command), _FROM, 'the addresses of this session (sshd(8), SSH_CONNECTION)', command).split()
-        source, port = ipaddress.ip_address(words[0].partition('%')[0]), int(words[3])
-        if not any(rule['protocol'] == 'tcp' and port in map(int, rule['ports']) and source in ipaddress.ip_network(network, strict=False)
-                   for rule in lines.member['local'] for network in [*rule['sources4'], *rule['sources6']]):
+        try:
+            source, port = ipaddress.ip_address(words[0].partition('%')[0]), int(words[3])
+            let_in = any(rule['protocol'] == 'tcp' and port in map(int, rule['ports']) and source in ipaddress.ip_network(network, strict=False)
+                         for rule in lines.member['local'] for network in [*rule['sources4'], *rule['sources6']])
+        except ValueError as error:
+            raise Refusal('nobody can tell whether the new policy lets this login in: %s.' % error) from error
+        if not let_in:
             raise Refusal("the firewall sees this login come from %s to its port %d, and the new policy lets nobody from there log in. Add its network to "
                           'mail_admin_networks, or run this from an address that is in one of them.' % (source, port))
 
